@@ -65,9 +65,14 @@ class Hint(Message):
 
     def message_id(self, queue: str) -> str:
         """Deterministic, so that duplicate detection makes a repeated send one message."""
-        parts = (queue, self.subject, self.row_id, self.reason, self.version, str(self.attempt))
-        if not self.version:
-            parts = (*parts, str(self.correlation_id))
+        parts = [
+            queue,
+            self.subject,
+            self.row_id,
+            self.reason,
+            self.version or str(self.correlation_id),
+            str(self.attempt),
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
 
@@ -91,11 +96,11 @@ def parse(body: bytes | str) -> Hint:
     """The hint in a queue message's body; `DataProblem` UNREADABLE_MESSAGE with the reason when it is none."""
     try:
         return Hint.model_validate_json(body)
-    except (ValidationError, UnicodeDecodeError) as error:
-        reason = error.errors(include_input=False, include_url=False)[0] if isinstance(error, ValidationError) else {}
-        where = ".".join(str(part) for part in reason.get("loc", ())) or "the message"
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the message"
         raise DataProblem(
             "UNREADABLE_MESSAGE",
-            f"The message is not a hint of this connector: {where}: {reason.get('msg', 'it is not UTF-8 text')}.",
+            f"The message is not a hint of this connector: {where}: {first['msg']}.",
             "Find out who sends to this queue; discard the message, or correct and replay it.",
         ) from None

@@ -1,0 +1,239 @@
+"""Every setting, once: name, default, meaning, check. The sample file and `docs/settings.md` are held against it.
+
+`load` reads a mapping such as `os.environ`, names all problems in one message, and never shows a value (it may be a
+secret). Settings that Dataverse also holds as environment variables (`FROM_DATAVERSE`) win over those when given here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from shared.errors import ConfigurationError
+
+
+def _https(value: object) -> str:
+    text = str(value).strip().rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("give an https:// address without user, query or fragment")
+    return text
+
+
+def _reachable(value: object) -> str:
+    text = str(value).strip()
+    parts = urlsplit(text)
+    loopback = parts.hostname == "localhost" or (parts.hostname or "").startswith("127.")
+    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
+        raise ValueError("give the public https:// address of the webhook function (http only on loopback)")
+    return text
+
+
+def _words(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _yes_no(value: object) -> object:
+    known = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
+    if isinstance(value, str) and value.strip().lower() not in known:
+        raise ValueError("give yes or no")
+    return known[value.strip().lower()] if isinstance(value, str) else value
+
+
+Https = Annotated[str, BeforeValidator(_https)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+YesNo = Annotated[bool, BeforeValidator(_yes_no)]
+Guid = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"), BeforeValidator(lambda v: str(v).lower())
+]
+ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
+ConflictPolicy = Literal["latest", "pc", "crm", "manual"]
+
+REFERRAL_EVENTS = ("referral-created", "referral-updated", "related-referral-created", "related-referral-updated")
+FROM_DATAVERSE = {
+    "DISPLAY_CHECK_MARK": "cosell_displaycheckmark",
+    "SYNC_CO_SELL_ONLY": "cosell_synccosellonly",
+    "DEAL_VALUE_COLUMN": "cosell_dealvaluecolumn",
+    "COUNTRY_COLUMN": "cosell_countrycolumn",
+}
+"""Setting → environment variable in Dataverse (schema name, lower-case)."""
+
+
+class Settings(BaseModel):
+    """The app's settings; names in the environment are the field names in upper case, except `ServiceBusConnection`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    # -- Partner Center ----------------------------------------------------------------------------------------------
+    pc_base_url: Https = Field("https://api.partner.microsoft.com", description="Referrals API")
+    pc_webhook_base_url: Https = Field(
+        "https://api.partnercenter.microsoft.com", description="Webhook registration API"
+    )
+    pc_tenant_id: Guid = Field(description="Entra tenant of the Partner Center account")
+    pc_client_id: Guid = Field(description="App registration with the Partner Center permission")
+    pc_client_secret: SecretStr = Field(description="Its secret; in Azure a Key Vault reference")
+    pc_refresh_token_secret: str = Field(
+        "partner-center-refresh-token", description="Key Vault secret that holds the service user's refresh token"
+    )
+    pc_organization_id: Guid | None = Field(
+        None, description="Your organisation's id in Partner Center; tells your referrals from other partners'"
+    )
+    pc_partner_id: str | None = Field(None, description="PartnerID (MPN ID) of the location new deals belong to")
+    pc_calls_per_minute: int = Field(
+        80, ge=1, le=10_000, description="Most calls to Partner Center per minute and host"
+    )
+    referral_link_template: str = Field(
+        "https://partner.microsoft.com/dashboard/referrals/v2/deals/{referralId}", description="Referral Link column"
+    )
+    key_vault_url: Https = Field(description="Key Vault with the refresh token")
+
+    # -- Dynamics 365 ------------------------------------------------------------------------------------------------
+    dataverse_url: Https = Field(description="Environment URL, such as https://contoso.crm.dynamics.com")
+    default_owner_id: Guid | None = Field(None, description="User that owns inbound deals when no team member matches")
+    default_team_phone: str | None = Field(None, description="Phone sent for team members who have none in the CRM")
+
+    # -- Azure -------------------------------------------------------------------------------------------------------
+    service_bus_connection: SecretStr | None = Field(
+        None, alias="ServiceBusConnection", description="Connection string; only where no managed identity is possible"
+    )
+    service_bus_namespace: str | None = Field(
+        None,
+        alias="ServiceBusConnection__fullyQualifiedNamespace",
+        description="Service Bus namespace, such as sb-cosell.servicebus.windows.net (managed identity)",
+    )
+    azure_authority_host: Https = Field("https://login.microsoftonline.com", description="Entra ID")
+    tls_ca_bundle: str | None = Field(
+        None, description="PEM file of the TLS authorities to trust; empty: the public ones"
+    )
+
+    # -- webhook -----------------------------------------------------------------------------------------------------
+    webhook_url: Annotated[str, BeforeValidator(_reachable)] | None = Field(
+        None, description="Public address of partner_center_webhook, with its key; what the registration points to"
+    )
+    webhook_events: Words = Field(REFERRAL_EVENTS, description="Events to register, comma separated")
+    webhook_certificate_urls: Words = Field(
+        ("https://3psostorageacct.blob.core.windows.net/cert/pcnotifications-dispatch.microsoft.com.cer",),
+        description="The only addresses the signer's certificate is fetched from",
+    )
+    webhook_trust_bundle: str | None = Field(
+        None, description="PEM file of roots and intermediates the signer may chain to; empty: the public roots"
+    )
+    webhook_signer: str = Field(
+        "pcnotifications-dispatch.microsoft.com", description="Name in the signer's certificate"
+    )
+    webhook_max_age_days: float = Field(14, gt=0, description="Events older than this are answered and ignored")
+    webhook_self_heal: YesNo = Field(False, description="Take the registration back when another app overwrote it")
+
+    # -- behaviour ---------------------------------------------------------------------------------------------------
+    profile: Literal["extended", "parity"] = Field(
+        "extended", description="parity: only what Microsoft's own connector updates; extended: everything mapped"
+    )
+    display_check_mark: YesNo | None = Field(None, description="✔/✖ before the opportunity's name; default yes")
+    sync_co_sell_only: YesNo | None = Field(None, description="Take only shared deals from Partner Center; default no")
+    sync_leads: YesNo = Field(True, description="Take leads from Partner Center (unless sync_co_sell_only)")
+    sync_private_deals: YesNo = Field(
+        True, description="Take private deals from Partner Center (unless sync_co_sell_only)"
+    )
+    deal_value_column: ColumnName | None = Field(
+        None, description="Opportunity column of the deal value; default estimatedvalue"
+    )
+    country_column: ColumnName | None = Field(
+        None, description="Account column of the two-letter country; default address1_country"
+    )
+    deal_value_fallback: ColumnName | None = Field(
+        None, description="Read when the deal value column is empty, e.g. budgetamount"
+    )
+    field_mapping_file: str | None = Field(None, description="Overlay over the shipped mapping table (same format)")
+    conflict_policy: ConflictPolicy = Field("latest", description="Same field changed on both sides: who wins")
+    currency_policy: Literal["fail", "ignore"] = Field(
+        "fail", description="Currency unknown to the CRM: report, or leave the amount out"
+    )
+    consent_policy: Literal["require", "assume"] = Field(
+        "assume",
+        description="require: the consent column must be Yes before a contact is shared; assume: Sync = Yes counts",
+    )
+    name_update_policy: Literal["ignore", "patch"] = Field(
+        "ignore", description="Send a changed name to Partner Center, or only note it"
+    )
+    crm_id_not_found_policy: Literal["ignore", "recreate"] = Field(
+        "ignore", description="Referral names a CRM record that does not exist"
+    )
+    delete_policy: Literal["unlink", "decline"] = Field("unlink", description="A linked opportunity was deleted")
+    sales_stage_words: YesNo = Field(False, description="Send Qualify/Develop/Propose/Close instead of a percentage")
+    on_hold_status: int = Field(2, description="Status reason of an inbound deal that awaits the seller's answer")
+    active_status: int = Field(1, description="Status reason of an open deal")
+    declined_status: int = Field(4, description="Status reason of a lost, declined or expired deal")
+    out_sold_status: int = Field(5, description="Status reason of a deal lost to another vendor")
+    won_status: int = Field(3, description="Status reason of a won deal")
+    debounce_seconds: float = Field(
+        3, ge=0, le=600, description="Wait after a CRM change for more changes of the same record"
+    )
+    solution_grace_seconds: float = Field(
+        300, ge=0, le=3600, description="How long missing solutions or contacts count as still being entered"
+    )
+    terminal_grace_minutes: float = Field(
+        10, ge=0, le=1440, description="Wait before Won or Lost is sent: it cannot be undone"
+    )
+    brake_closings_per_hour: int = Field(50, ge=1, description="More closings an hour than this pause that direction")
+    look_back_hours: float = Field(2, gt=0, description="How far the sweep looks back")
+    dry_run: YesNo = Field(False, description="Log planned writes, write nothing")
+
+    @model_validator(mode="after")
+    def _one_way_to_service_bus(self) -> Settings:
+        if not (self.service_bus_connection or self.service_bus_namespace):
+            raise ValueError("ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing")
+        return self
+
+    @property
+    def marks(self) -> bool:
+        return self.display_check_mark is not False
+
+    @property
+    def value_column(self) -> str:
+        return self.deal_value_column or "estimatedvalue"
+
+    @property
+    def country(self) -> str:
+        return self.country_column or "address1_country"
+
+    def with_dataverse(self, variables: Mapping[str, str]) -> Settings:
+        """These settings, completed by Dataverse's environment variables (schema name → value)."""
+        found = {
+            setting: variables[name]
+            for setting, name in FROM_DATAVERSE.items()
+            if getattr(self, setting.lower()) is None and variables.get(name)
+        }
+        return load({**_as_environment(self), **found}) if found else self
+
+
+def _as_environment(settings: Settings) -> dict[str, object]:
+    values = {(field.alias or name.upper()): getattr(settings, name) for name, field in Settings.model_fields.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def load(environment: Mapping[str, object]) -> Settings:
+    """The settings in `environment`; `ConfigurationError` SETTINGS_INVALID with every problem in one sentence."""
+    values = {}
+    for name, field in Settings.model_fields.items():
+        given = environment.get(field.alias or name.upper())
+        if given is not None and given != "":
+            values[field.alias or name] = given
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(sorted(_problem(e["loc"], e["msg"], e["type"]) for e in error.errors(include_input=False)))
+        raise ConfigurationError(
+            "SETTINGS_INVALID",
+            f"The settings cannot be used: {problems}.",
+            "Correct them in the app settings (locally: local.settings.json); docs/settings.md explains each.",
+        ) from None
+
+
+def _problem(location: tuple[int | str, ...], message: str, kind: str) -> str:
+    name = str(location[0]) if location else ""
+    name = name if name in {f.alias for f in Settings.model_fields.values()} else name.upper()
+    message = "is missing" if kind == "missing" else message.removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
