@@ -17,6 +17,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -36,6 +37,7 @@ __all__ = [
     "Refusal",
     "Simulator",
     "TokenRefused",
+    "form_body",
     "issue_token",
     "json_body",
     "layout_from_arguments",
@@ -186,6 +188,11 @@ async def json_body(request: Request) -> Any:
         return json.loads(await request.body())
     except ValueError as error:
         raise Refusal(400, "", "The body is not valid JSON.") from error
+
+
+async def form_body(request: Request) -> dict[str, str]:
+    """The fields of an url-encoded body; a repeated field's last value."""
+    return dict(parse_qsl((await request.body()).decode("latin-1"), keep_blank_values=True))
 
 
 def require_token(request: Request, layout: Layout, audience: str | Sequence[str]) -> Claims:
