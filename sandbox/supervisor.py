@@ -140,6 +140,13 @@ class Sandbox:
         process.start()
         process.wait_ready()
 
+    def restart_the_ended(self) -> list[str]:
+        """Start every part again that ended by itself or was killed from outside; their names."""
+        ended = [name for name, part in self._parts.items() if part.pid is None]
+        for name in ended:
+            self.restart(name)
+        return ended
+
     def pids(self) -> dict[str, int]:
         """Part → process id, for those that run."""
         return {name: part.pid for name, part in self._parts.items() if part.pid is not None}
