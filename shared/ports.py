@@ -13,30 +13,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.referral import Referral
+from shared.domain.row import Lookup as Lookup
+from shared.domain.row import Row as Row
+from shared.domain.row import Values as Values
 from shared.messages import Hint, ParkedMessage
-
-type Values = Mapping[str, Any]
-"""Logical column name → str, int, Decimal, bool, date, datetime, None or `Lookup`."""
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """A reference to a row: `table` is the logical name, `id` a lower-case GUID."""
-
-    table: str
-    id: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One Dataverse row as read. `etag` is opaque (`W/"…"`). Lookups stand in `values` under their column's name."""
-
-    table: str
-    id: str
-    etag: str
-    values: Values
-    expanded: Mapping[str, Row | list[Row] | None] = field(default_factory=dict)
-    """Related rows asked for with `expand`, under the name of the lookup column or of the child table."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""Walking to a property by its path in the mapping table, on the model to read and on a document to write.
+
+`details.dealValue`, `customerProfile.team[0].email` (a place in a list) and `…attributes[SolutionArea]` (the entry of
+that type among the additional requirements). Reading an absent or odd place gives None.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+
+_STEP = re.compile(r"(\w+)(?:\[([\w ]+)\])?")
+
+
+def reach(source: Any, path: str) -> Any:
+    """The value at `path`, or None."""
+    value = source
+    for name, key in _STEP.findall(path):
+        value = _member(value, name)
+        if key and value is not None:
+            value = _entry(value, key)
+        if value is None:
+            return None
+    return value
+
+
+def place(document: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at `path` in a JSON document, making objects on the way; `[Type]` appends `{type, id}`."""
+    *parents, last = _STEP.findall(path)
+    target = document
+    for name, _ in parents:
+        target = target.setdefault(name, {})
+    name, key = last
+    if key:
+        target.setdefault(name, []).append({"type": key, "id": value})
+    else:
+        target[name] = value
+
+
+def _member(value: Any, name: str) -> Any:
+    if isinstance(value, BaseModel):
+        for field, info in type(value).model_fields.items():
+            if (info.alias or field).lower() == name.lower():
+                return getattr(value, field)
+        value = value.model_extra or {}
+    if isinstance(value, dict):
+        return next((content for key, content in value.items() if str(key).lower() == name.lower()), None)
+    return None
+
+
+def _entry(value: Any, key: str) -> Any:
+    if not isinstance(value, list):
+        return None
+    if key.isdigit():
+        return value[int(key)] if int(key) < len(value) else None
+    wanted = (item for item in value if str(_member(item, "type") or "").lower() == key.lower())
+    found = next(wanted, None)
+    return _member(found, "id") if found is not None else None

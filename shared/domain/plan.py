@@ -1,0 +1,232 @@
+"""The three-way merge: what each side should get, decided per field from base, referral and opportunity. Pure.
+
+`merge` never writes and never asks who calls it: every flow makes the same plan and applies the half it is allowed to
+write (decision A1, A3). A value that equals the base is an echo and ends here.
+
+    Partner Center changed | CRM changed      | outcome
+    yes                    | no               | to_crm
+    no                     | yes              | to_pc
+    yes                    | yes, same value  | agreed: only the base is renewed
+    yes                    | yes, different   | the conflict policy; notes are joined so that no text is lost
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from shared.domain import texts
+from shared.domain.audit import Note, shown
+from shared.domain.mapping import MappingRow
+from shared.domain.opportunity import Opportunity
+from shared.domain.referral import Referral
+from shared.domain.rules import RULES, Rule
+from shared.domain.state import Canonical, Seen, SyncState, fingerprint
+from shared.domain.terms import Terms
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value for one side. `losing` is the other value of a conflict, for the audit."""
+
+    row: MappingRow
+    old: Canonical
+    new: Canonical
+    losing: Canonical = None
+    conflict: bool = False
+    settles: bool = True
+    """False for a joined note: the other side still has to get it."""
+
+    def describe(self) -> str:
+        """`field old>new` as the audit shows it."""
+        free = RULES[self.row.rule].free_text
+        text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
+        return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a merge decided."""
+
+    to_crm: tuple[Change, ...] = ()
+    to_pc: tuple[Change, ...] = ()
+    agreed: dict[str, tuple[Canonical, Canonical]] = field(default_factory=dict)
+    """Fields whose two values need no write but whose base is out of date: Partner Center's value, the CRM's."""
+    confirmed: tuple[Change, ...] = ()
+    """The part of `agreed` where both sides now hold one new value: a write that was made but not yet recorded."""
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Note, ...] = ()
+    """Notes that make the record ✖."""
+
+
+_BLANK = {
+    "deal_value": Note(
+        "DEAL_VALUE_EMPTY", "the deal value is empty or 0 and was not sent; Partner Center keeps its value"
+    ),
+    "solutions": Note("SOLUTION_REQUIRED", "a deal needs at least one solution; Partner Center keeps the last list"),
+    "closing_date": Note("CLOSE_DATE_REQUIRED", "the close date is empty and was not sent"),
+}
+_REFUSALS = {
+    "NAME_NOT_UPDATABLE": "Partner Center does not take a new name for a deal; it keeps the old one",
+    "CUSTOMER_READONLY": "Partner Center does not take another customer for a deal",
+    "VISIBILITY_IRREVERSIBLE": "a deal visible to Microsoft's sellers cannot be hidden again; the column was restored",
+    "HELP_IRREVERSIBLE": "the help asked of Microsoft cannot be changed any more; the column was restored",
+}
+
+
+def merge(state: SyncState, referral: Referral, opportunity: Opportunity, terms: Terms) -> Plan:
+    """The plan for one pair. `referral` is the own one."""
+    merged = _Merge(state, referral, opportunity, terms)
+    for row in terms.mapping.opportunity:
+        if row.rule == "help" and not opportunity.microsoft_referral_id:
+            continue  # choosing help is no change but a second referral: flow 2
+        merged.consider(row)
+    return merged.plan()
+
+
+class _Merge:
+    """Collects one plan; lives for one call of `merge`."""
+
+    def __init__(self, state: SyncState, referral: Referral, opportunity: Opportunity, terms: Terms) -> None:
+        self.state, self.referral, self.opportunity, self.terms = state, referral, opportunity, terms
+        self.to_crm: list[Change] = []
+        self.to_pc: list[Change] = []
+        self.agreed: dict[str, tuple[Canonical, Canonical]] = {}
+        self.confirmed: list[Change] = []
+        self.notes: list[Note] = []
+        self.problems: list[Note] = []
+
+    def consider(self, row: MappingRow) -> None:
+        rule, seen = RULES[row.rule], self.state.seen.get(row.field)
+        pc = rule.from_referral(self.referral, row, self.terms)
+        crm = rule.from_opportunity(self.opportunity, row, self.terms)
+        pc_changed = seen is None or fingerprint(pc) != seen.pc
+        crm_changed = seen is None or fingerprint(crm) != seen.crm
+        if not (pc_changed or crm_changed):
+            return
+        if crm in (pc, rule.as_crm(pc, row, self.terms)):
+            self.agreed[row.field] = (pc, crm)
+            if seen is not None:
+                self.confirmed.append(Change(row, _remembered(seen.crm), crm))
+            return
+        pc_changed = pc_changed and self._takes_from_pc(row, rule, seen, pc, crm)
+        if crm_changed and not self._goes_to_pc(row, rule, seen, pc, crm):
+            crm_changed = False
+        if pc_changed and crm_changed:
+            self._conflict(row, pc, crm)
+        elif pc_changed:
+            self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
+        elif crm_changed:
+            self.to_pc.append(Change(row, pc, self._whole(row, seen, pc, crm)))
+
+    def _takes_from_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
+        if not row.inbound("update", self.terms.profile):
+            return False
+        if _blank(row, pc):
+            return rule.blank_to_crm and seen is not None and seen.pc is not None
+        return not (row.rule == "visibility" and crm == "visible")
+
+    def _goes_to_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
+        """Whether a changed CRM value may travel; otherwise notes why, once, and settles or restores it."""
+        hides = row.rule == "visibility" and crm == "not_visible"
+        patchable = row.outbound("update", self.terms.profile) or (row.rule == "name" and self.terms.patch_name)
+        if hides or not patchable:
+            if seen is None or not row.refusal:
+                self.agreed[row.field] = (pc, crm)
+                return False
+            self.notes.append(Note(row.refusal, _REFUSALS.get(row.refusal, f"{row.field} cannot be changed any more")))
+            if rule.restores:
+                self.to_crm.append(Change(row, crm, _remembered(seen.crm)))
+            else:
+                self.agreed[row.field] = (pc, crm)
+            return False
+        if _blank(row, crm) and not (rule.blank_to_pc and seen is not None and seen.crm is not None):
+            if seen is not None and row.field in _BLANK:
+                self.problems.append(_BLANK[row.field])
+            self.agreed[row.field] = (pc, crm)
+            return False
+        return True
+
+    def _whole(self, row: MappingRow, seen: Seen | None, pc: Canonical, crm: Canonical) -> Canonical:
+        """The value to send: a note the CRM could only hold in part is never sent shortened, but added to."""
+        shortened = row.rule == "notes" and seen is not None and seen.pc != seen.crm and isinstance(pc, str)
+        if shortened and isinstance(crm, str):
+            return f"{pc}\n\n{crm.replace(texts.CONTINUED, '').strip()}"
+        return crm
+
+    def _conflict(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
+        if row.rule == "notes" and isinstance(pc, str) and isinstance(crm, str):
+            joined = crm if pc in crm else pc if crm in pc else f"{pc}\n\n{crm}"
+            if joined != crm:
+                self.to_crm.append(Change(row, crm, joined, losing=crm, conflict=True, settles=joined == pc))
+            if joined != pc:
+                self.to_pc.append(Change(row, pc, joined, losing=pc, conflict=True, settles=joined == crm))
+            return
+        winner = self.terms.conflict
+        if winner == "latest":
+            winner = "pc" if _newer(self.referral.updated_date_time, self.opportunity) else "crm"
+        if winner == "pc":
+            new = RULES[row.rule].as_crm(pc, row, self.terms)
+            self.to_crm.append(Change(row, crm, new, losing=crm, conflict=True))
+        elif winner == "crm":
+            self.to_pc.append(Change(row, pc, crm, losing=pc, conflict=True))
+        else:
+            text = f"{row.field}: Partner Center has {shown(pc)}, Dynamics 365 has {shown(crm)}; make them equal"
+            self.problems.append(Note("CONFLICT", text))
+
+    def plan(self) -> Plan:
+        self._unknown_currency()
+        return Plan(
+            tuple(self.to_crm), tuple(self.to_pc), self.agreed, tuple(self.confirmed),
+            tuple(self.notes), tuple(self.problems),
+        )  # fmt: skip
+
+    def _unknown_currency(self) -> None:
+        """An amount is never written under another currency's symbol."""
+        code = (self.referral.details.currency or "").strip().upper()
+        amounts = {"deal_value", "currency"} & {change.row.field for change in self.to_crm}
+        if amounts and code and self.terms.currencies and code not in self.terms.currencies:
+            self.to_crm = [change for change in self.to_crm if change.row.field not in amounts]
+            if self.terms.currency_policy == "fail":
+                self.problems.append(unknown_currency(code))
+
+
+def unknown_currency(code: str) -> Note:
+    return Note(
+        "CURRENCY_UNKNOWN", f"{code} is not an active currency of the CRM; value and currency were left as they are"
+    )
+
+
+def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, opportunity: Opportunity, terms: Terms,
+            *, side: str) -> SyncState:  # fmt: skip
+    """The state after the changes in `done` were written to `side` (`pc` or `crm`); `referral` as it is now."""
+    seen: dict[str, tuple[Canonical, Canonical]] = {}
+    for change in done:
+        rule = RULES[change.row.rule]
+        pc = rule.from_referral(referral, change.row, terms)
+        crm = change.new if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
+        if change.settles:
+            seen[change.row.field] = (pc, crm)
+    return state.with_seen(seen)
+
+
+def _blank(row: MappingRow, value: Canonical) -> bool:
+    if row.rule == "money" and isinstance(value, str):
+        return Decimal(value) == 0
+    return value is None or value in ("", ())
+
+
+def _newer(updated: datetime | None, opportunity: Opportunity) -> bool:
+    """Whether Partner Center's change is the later one; a tie is Partner Center's."""
+    modified = opportunity.row.values.get("modifiedon")
+    return not isinstance(modified, datetime) or (updated is not None and updated >= modified)
+
+
+def _remembered(value: str | None) -> Canonical:
+    """The value behind a fingerprint; long values are only a hash and stay unknown."""
+    if value is None or value.startswith("sha256:"):
+        return None
+    decoded = json.loads(value)
+    return tuple(decoded) if isinstance(decoded, list) else decoded

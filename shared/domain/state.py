@@ -1,0 +1,94 @@
+"""What the connector remembers of a pair, in one hidden JSON column of the opportunity (decision A2).
+
+`seen` is the merge base: for every field the two values last agreed on, Partner Center's and the CRM's, which differ
+where one side cannot hold the other's value (truncated notes, an unknown currency). Long values are kept as a hash.
+The state is written in the same PATCH as the fields it describes, under the same `If-Match`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+type Canonical = str | int | bool | tuple[str, ...] | None
+"""A value in the form both sides are compared in: money and dates as text, choices as words, lists sorted."""
+
+COLUMN = "cosell_syncstate"
+_LONG = 120
+
+
+def fingerprint(value: Canonical) -> str | None:
+    """A short text that is equal exactly when the values are; None for no value."""
+    if value is None or value in ("", ()):
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONG else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+class Seen(BaseModel):
+    """Fingerprints of one field on both sides when they last agreed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pc: str | None = None
+    crm: str | None = None
+
+
+class Reservation(BaseModel):
+    """Flow 2 is about to create the referral: whoever comes next looks for it first (decision A4)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    run: str
+
+
+class SyncState(BaseModel):
+    """One pair's memory; every default means "nothing known yet"."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 1
+    referral_id: str | None = None
+    engagement_id: str | None = None
+    microsoft_referral_id: str | None = None
+    etag: str | None = None
+    """eTag of the own referral after our last write or read that was applied."""
+    outbound: bool = False
+    """Whether the deal was created from the CRM."""
+    seen: dict[str, Seen] = {}
+    status_pc: str | None = None
+    status_crm: str | None = None
+    """The two states (words of `shared.domain.status`) when they last agreed."""
+    reservation: Reservation | None = None
+    linking: bool = False
+    """Created from Partner Center, but solutions or the CRM id at Partner Center are still missing."""
+    terminal_since: datetime | None = None
+    """When Won or Lost was first seen in the CRM; sent after the grace period."""
+    problem: str | None = None
+    """Fingerprint of the problem last written to the audit, so that it is written once."""
+    told: dict[str, str] = {}
+    """Note code → fingerprint of what it was about, so that a seller reads each once."""
+
+    def with_seen(self, changes: dict[str, tuple[Canonical, Canonical]]) -> SyncState:
+        """This state with new agreed values."""
+        seen = {field: Seen(pc=fingerprint(pc), crm=fingerprint(crm)) for field, (pc, crm) in changes.items()}
+        return self.model_copy(update={"seen": {**self.seen, **seen}})
+
+    def but(self, **changes: Any) -> SyncState:
+        return self.model_copy(update=changes)
+
+    def to_json(self) -> str:
+        return self.model_dump_json(exclude_defaults=True)
+
+
+def parse(text: str | None) -> SyncState:
+    """The state in a row; an unreadable one counts as empty, so the merge starts without a base as for a new link."""
+    try:
+        return SyncState.model_validate_json(text) if text else SyncState()
+    except ValidationError:
+        return SyncState()

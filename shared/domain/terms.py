@@ -1,0 +1,65 @@
+"""The terms on which both sides are compared: mapping, currencies, column lengths, policies. Data only.
+
+Built once per process by `shared.app` from settings and Dataverse's metadata; passed to every domain function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.domain.mapping import Mapping, Profile
+
+
+@dataclass(frozen=True)
+class Currency:
+    """One active currency of the CRM."""
+
+    id: str
+    precision: int
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """Status reasons of the opportunity, as the settings name them."""
+
+    on_hold: int = 2
+    active: int = 1
+    won: int = 3
+    declined: int = 4
+    out_sold: int = 5
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Everything a decision needs besides the pair itself."""
+
+    mapping: Mapping
+    currencies: Dictionary[str, Currency] = field(default_factory=dict)
+    """ISO code → currency."""
+    limits: Dictionary[str, int] = field(default_factory=dict)
+    """Opportunity column → longest text it holds, in UTF-16 units as Dataverse counts."""
+    profile: Profile = "extended"
+    statuses: Statuses = Statuses()
+    marks: bool = True
+    stage_words: bool = True
+    conflict: Literal["latest", "pc", "crm", "manual"] = "latest"
+    consent: Literal["require", "assume"] = "assume"
+    currency_policy: Literal["fail", "ignore"] = "fail"
+    patch_name: bool = False
+    partner_id: str | None = None
+    organization_id: str | None = None
+    country_column: str = "address1_country"
+    default_phone: str | None = None
+    link_template: str = "https://partner.microsoft.com/dashboard/referrals/v2/deals/{referralId}"
+    terminal_grace_s: float = 600
+    solution_grace_s: float = 300
+
+    def precision(self, currency: str | None) -> int:
+        """Decimal places of a currency; 2 where the CRM does not know it."""
+        known = self.currencies.get((currency or "").upper())
+        return known.precision if known else 2
+
+    def link(self, referral_id: str) -> str:
+        return self.link_template.replace("{referralId}", referral_id)

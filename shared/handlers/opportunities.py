@@ -1,0 +1,111 @@
+"""The opportunity as the handlers read, find and write it: one GET with everything, one PATCH with everything.
+
+`write_back` puts changed columns, base, audit, mark and sync status into a single PATCH under the row's version, so
+there is never a moment in which they contradict each other (decision A2). Nothing is written when nothing differs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.connections import Connections
+from shared.domain import audit, marks
+from shared.domain.opportunity import CONTACT, Opportunity, columns, expand
+from shared.domain.referral import Referral
+from shared.domain.required import wants_help
+from shared.domain.row import Row, Values
+from shared.domain.state import COLUMN, SyncState
+from shared.errors import Conflict, NotFound
+from shared.ports import Condition
+
+ATTEMPTS = 4
+"""Readings of a pair before a conflict is handed to the retry ladder: the first and three repeats."""
+
+
+def load(connections: Connections, opportunity_id: str) -> Opportunity:
+    """The opportunity with its graph; `NotFound` when it does not exist."""
+    mapping, dataverse = connections.terms.mapping, connections.dataverse
+    row = dataverse.get("opportunity", opportunity_id, columns(mapping), expand(mapping))
+    opportunity = Opportunity(row)
+    account, contact = None, None
+    if row.related("parentaccountid") is None and opportunity.customer and opportunity.customer.table == "account":
+        account = dataverse.get("account", opportunity.customer.id, expand(mapping)["parentaccountid"])
+    if row.related("parentcontactid") is None and wants_help(opportunity, connections.terms):
+        contact = _other_contact(connections, Opportunity(row, account))
+    return Opportunity(row, account, contact)
+
+
+def _other_contact(connections: Connections, opportunity: Opportunity) -> Row | None:
+    """The customer when that is a contact, else the account's primary contact."""
+    if opportunity.customer and opportunity.customer.table == "contact":
+        return connections.dataverse.get("contact", opportunity.customer.id, CONTACT)
+    primary = opportunity.account.lookup("primarycontactid") if opportunity.account else None
+    return connections.dataverse.get("contact", primary.id, CONTACT) if primary else None
+
+
+def find(connections: Connections, referral: Referral) -> Opportunity | None:
+    """The opportunity that carries this referral's id; first by the CRM id the referral names, which costs one call."""
+    named = guid(referral.external_reference_id)
+    if named:
+        try:
+            opportunity = load(connections, named)
+        except NotFound:
+            pass
+        else:
+            if opportunity.referral_id == referral.id.lower():
+                return opportunity
+    where = [Condition("cosell_referralidentifier", referral.id.lower())]
+    rows = connections.dataverse.find("opportunity", where, ("name",), limit=2)
+    return load(connections, rows[0].id) if rows else None
+
+
+def guid(text: str | None) -> str | None:
+    """The GUID in a text, in the form both systems use, or None."""
+    try:
+        return str(uuid.UUID(text.strip().strip("{}"))) if text else None
+    except ValueError:
+        return None
+
+
+def write_back(
+    connections: Connections,
+    opportunity: Opportunity,
+    state: SyncState,
+    *,
+    changes: Values | None = None,
+    lines: Sequence[str] = (),
+    ok: bool | None = None,
+    sync_status: str | None = None,
+) -> bool:
+    """One PATCH with what differs; False when nothing does. `ok` sets the mark, None leaves it. `Conflict` on a race."""
+    terms, row = connections.terms, opportunity.row
+    wanted: dict[str, Any] = dict(changes or {})
+    if ok is not None:
+        wanted.setdefault("name", marks.marked(opportunity.name, ok, terms.marks))
+        if isinstance(wanted["name"], str):
+            wanted["name"] = marks.marked(wanted["name"], ok, terms.marks)
+    if sync_status:
+        wanted["cosell_syncstatus"] = terms.mapping.option("sync_status", sync_status)
+    if lines:
+        wanted["cosell_audit"] = audit.prepend(row.text("cosell_audit"), list(lines))
+    if state != opportunity.state:
+        wanted[COLUMN] = state.to_json()
+    differing = {column: value for column, value in wanted.items() if row.values.get(column) != value}
+    if not differing:
+        return False
+    if lines or ok:
+        differing["cosell_lastsyncedon"] = connections.clock().replace(microsecond=0)
+    connections.dataverse.update("opportunity", opportunity.id, differing, opportunity.etag)
+    return True
+
+
+def again_on_conflict[T](action: Callable[[], T]) -> T:
+    """Run `action`, which reads before it writes, again when somebody else wrote in between."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return action()
+        except Conflict:
+            continue
+    return action()
