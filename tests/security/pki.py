@@ -73,9 +73,14 @@ def intermediate() -> Issued:
 
 
 def authority(
-    common_name: str, organization: str, parent: Issued | None, usages: Sequence[x509.ObjectIdentifier] = ()
+    common_name: str,
+    organization: str,
+    parent: Issued | None,
+    usages: Sequence[x509.ObjectIdentifier] = (),
+    *,
+    key: rsa.RSAPrivateKey | None = None,
 ) -> Issued:
-    key = rsa_key(common_name)
+    key = key or rsa_key(common_name)
     name = subject(common_name, organization)
     builder = _builder(name, key, parent, days=3650)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
