@@ -1,0 +1,186 @@
+"""HTTPS to one vendor host: token, limiter, timeouts, quick retries, and every failure as an error of `shared.errors`.
+
+One `HttpClient` per host and audience. It calls only below its own base address, follows no redirect, takes nothing
+from the process environment (proxies, netrc), and so its bearer token reaches its own host alone. Bodies go through
+`shared.clients.wire`, failures through `shared.clients.failures`. Nothing here knows a vendor's resources: see
+`partner_center`, `webhook_registrations` and `dataverse`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from shared.clients import failures, wire
+from shared.clients.failures import Vendor
+from shared.clients.limiter import PATIENCE_S, Limiter
+from shared.errors import AuthorizationError, SyncError, Throttled, Unavailable
+
+correlation: ContextVar[str | None] = ContextVar("correlation", default=None)
+"""The business change worked on now (a GUID); `shared.delivery` sets it for each message."""
+
+TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and between two packets of the answer."""
+_TRIES = 3
+_BUDGET_S = 10.0
+_POOL = 32
+
+
+class TokenSource(Protocol):
+    """Bearer tokens for a scope such as `https://api.partner.microsoft.com/.default`; see `shared.clients.tokens`."""
+
+    def token(self, scope: str) -> str: ...
+
+    def renew(self, scope: str, refused: str) -> None:
+        """Forget `refused`, unless a newer token is there already."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success. `body` is the parsed JSON, None when there was none; `headers` ignore case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Session(requests.Session):
+    """A requests session that is safe to share between threads: no cookies, no environment, no redirects."""
+
+    def __init__(self, ca_bundle: str | None) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.verify = ca_bundle or True
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=_POOL))
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("timeout", TIMEOUT)
+        kwargs.setdefault("allow_redirects", False)
+        return super().request(method, url, *args, **kwargs)
+
+
+class HttpClient:
+    """Calls to one host. `headers` gives the vendor's own headers for one attempt, from the correlation id."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        vendor: Vendor,
+        tokens: TokenSource,
+        limiter: Limiter,
+        headers: Callable[[str], Mapping[str, str]],
+        ca_bundle: str | None = None,
+        session: Session | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        parts = urlsplit(base_url)
+        self.base_url = base_url.rstrip("/")
+        self.vendor = vendor
+        self._scope = f"{parts.scheme}://{parts.netloc}/.default"
+        self._tokens, self._limiter, self._headers = tokens, limiter, headers
+        self._session = session or Session(ca_bundle)
+        self._sleep = sleep
+
+    def close(self) -> None:
+        """Drop the pooled connections."""
+        self._session.close()
+
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """`path` begins with a slash, is below the base address and percent-encoded already."""
+        return self.request("GET", path, headers=headers)
+
+    def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> Answer:
+        """The answer, if 2xx; else the error. Tries again at once only where that cannot do harm."""
+        headers = dict(headers or {})
+        repeatable = method in ("GET", "PUT", "DELETE") or "If-Match" in headers
+        quick = method == "GET" or (method == "PATCH" and "If-Match" in headers)
+        correlation_id = correlation.get() or str(uuid.uuid4())
+        started, tries, renewed = time.monotonic(), 0, False
+        while True:
+            tries += 1
+            token = self._tokens.token(self._scope)
+            try:
+                return self._attempt(method, path, headers, body, token, correlation_id, repeatable=repeatable)
+            except AuthorizationError as error:
+                if renewed or error.code != f"{self.vendor.prefix}_UNAUTHORIZED":
+                    raise
+                self._tokens.renew(self._scope, token)
+                renewed = True
+            except _NeverSent as failure:
+                self._breathe(tries, started, failure.error)
+            except Throttled as error:
+                if (error.retry_after_s or 0) > PATIENCE_S:
+                    raise
+                self._breathe(tries, started, error)
+            except Unavailable as error:
+                if not quick:
+                    raise
+                self._breathe(tries, started, error)
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Any,
+        token: str,
+        correlation_id: str,
+        *,
+        repeatable: bool,
+    ) -> Answer:
+        sent = {"Accept": "application/json", **self._headers(correlation_id), **headers}
+        sent["Authorization"] = f"Bearer {token}"
+        data = None
+        if body is not None:
+            data, sent["Content-Type"] = wire.dumps(body), "application/json"
+        with self._limiter.slot():
+            try:
+                response = self._session.request(method, self.base_url + path, headers=sent, data=data)
+            except requests.RequestException as error:
+                failure = failures.from_exception(error, self.vendor, repeatable=repeatable)
+                # The exception holds the request and thus the token: it must not travel with ours.
+                raise (_NeverSent(failure) if failures.never_sent(error) else failure) from None
+        if 200 <= response.status_code < 300:
+            self._limiter.answered()
+            return self._read(response, repeatable=repeatable)
+        problem = wire.read_problem(response.status_code, response.headers, response.content, datetime.now(UTC))
+        if problem.status == 429 or problem.retry_after_s is not None:
+            problem = replace(problem, retry_after_s=self._limiter.pause(problem.retry_after_s))
+        raise failures.from_answer(problem, self.vendor, repeatable=repeatable)
+
+    def _read(self, response: requests.Response, *, repeatable: bool) -> Answer:
+        try:
+            body = wire.loads(response.content) if response.content.strip() else None
+        except ValueError:
+            raise failures.unreadable(self.vendor, repeatable=repeatable) from None
+        return Answer(response.status_code, response.headers, body)
+
+    def _breathe(self, tries: int, started: float, error: SyncError) -> None:
+        """Wait before the next try, or raise `error` when there is none."""
+        pause = random.uniform(0.1, 0.3) * 2**tries  # noqa: S311 - spreads retries, protects nothing
+        if tries >= _TRIES or time.monotonic() - started + pause > _BUDGET_S:
+            raise error
+        if not isinstance(error, Throttled):  # the limiter waits for those, for everyone
+            self._sleep(pause)
+
+
+class _NeverSent(Exception):
+    """Carries the error of a call that certainly did not arrive, so that any method may try again."""
+
+    def __init__(self, error: SyncError) -> None:
+        super().__init__()
+        self.error = error

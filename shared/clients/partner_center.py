@@ -1,0 +1,201 @@
+"""Partner Center's Referrals API as the port `shared.ports.PartnerCenter`.
+
+URLs are built from the base address and ids, never from links in answers: of a next link only the query is taken.
+Reading is lenient (`shared.domain.referral`), writing is strict: a PATCH may touch only the paths the service is known
+to accept. Where the documentation leaves open which filter the service understands, the spellings are tried in turn and
+the first that is not refused is remembered. Contract: Referrals API reference and its OpenAPI file.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from shared.clients import failures, wire
+from shared.clients.failures import Meaning, Vendor
+from shared.clients.http import Answer, HttpClient
+from shared.domain.referral import Referral
+from shared.errors import AuthorizationError, Bug, Conflict, DataProblem, Unavailable, UnknownOutcome
+from shared.ports import PatchOperation
+
+_CHANGED = Meaning(
+    Conflict, "VERSION", "The referral was changed in Partner Center meanwhile.", "Nothing to do: it is read again."
+)
+_MFA = Meaning(
+    AuthorizationError,
+    "MFA",
+    "Partner Center requires multi-factor authentication, which the service user's consent lacks.",
+    "Renew the consent with a second factor: python -m admin consent.",
+)
+PARTNER_CENTER = Vendor(
+    "PC",
+    "Partner Center",
+    sign_in="Renew the consent of the service user: python -m admin consent.",
+    access="Give the service user the role Referrals admin in Partner Center, for all locations.",
+    codes={"preconditionfailed": _CHANGED, "resourcemodified": _CHANGED, "900421": _MFA},
+)
+
+_LIST = "/v1.0/engagements/referrals"
+_MOST_PAGES = 1_000
+_CONTRACT = r"/contract/(startDateTime|endDateTime|signDateTime|term|value)"
+_SOLUTION = (
+    r"/solutionDetails/0/(value|currency|isDeployedOnAzure|primaryDeploymentOn|pricingModel"
+    r"|marketplaceTransactionDetails/(isMarketplaceTransacted|marketplaceTransactionDateTime))"
+)
+_WRITABLE = re.compile(
+    r"/(status|substatus|statusReason|externalReferenceId|campaignId|salesStage|referralProgram|name"
+    r"|details/(dealValue|currency|notes|closingDateTime|requirements/solutions(/-)?)"
+    r"|(customerProfile/)?team(/-)?"
+    r"|consent/consentToShareReferralWithMicrosoftSellers"
+    rf"|registrations/(-|0({_CONTRACT}|{_SOLUTION})))"
+)
+"""What a PATCH may touch: the paths of the vendor's own connector, and `/name`."""
+
+
+def referral_headers(correlation_id: str) -> Mapping[str, str]:
+    """The Referrals API's own headers for one attempt."""
+    return {"client-request-id": str(uuid.uuid4()), "MS-CorrelationId": correlation_id}
+
+
+class PartnerCenterClient:
+    """`http` stands for https://api.partner.microsoft.com, without a path."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._accepted: dict[str, int] = {}
+        """Kind of filter → index of the spelling that works."""
+        self._filters_references = True
+
+    def get(self, referral_id: str) -> Referral:
+        return self._referral(self._http.get(self._path(referral_id)))
+
+    def engagement(self, engagement_id: str) -> list[Referral]:
+        literal = _text(engagement_id)
+        page, _ = self._first_page("engagement", [f"engagementId eq '{literal}'", f"engagementId eq {literal}"])
+        return list(self._pages(page))
+
+    def updated_since(self, moment: datetime) -> Iterator[Referral]:
+        since = wire.moment(moment.replace(microsecond=0))
+        page, spelling = self._first_page(
+            "updated", [f"updatedDateTime ge {since}", f"updatedDateTime ge '{since}'", None]
+        )
+        if spelling is not None:
+            yield from (referral for referral in self._pages(page) if not _before(referral, moment))
+        else:
+            newest_first = takewhile(lambda referral: not _before(referral, moment), self._pages(page))
+            yield from reversed(list(newest_first))
+
+    def find_by_external_reference(self, opportunity_id: str, since: datetime) -> list[Referral]:
+        candidates: Iterable[Referral] | None = None
+        if self._filters_references:
+            try:
+                page = self._page(_query(f"externalReferenceId eq '{_text(opportunity_id)}'"))
+            except DataProblem:
+                self._filters_references = False
+            else:
+                candidates = self._pages(page)
+        if candidates is None:
+            candidates = self.updated_since(since)
+        # Compared here in either case: a service may also ignore a filter that it does not know.
+        wanted = opportunity_id.lower()
+        return [
+            referral
+            for referral in candidates
+            if (referral.external_reference_id or "").strip().lower() == wanted and not _before(referral, since)
+        ]
+
+    def create(self, body: Mapping[str, Any]) -> Referral:
+        answer = self._http.request("POST", _LIST, body=body)
+        if not isinstance(answer.body, dict) or not (referral := self._referral(answer)).id:
+            raise UnknownOutcome(
+                "PC_CREATED_WITHOUT_ID",
+                f"Partner Center took the new referral (HTTP {answer.status}) without telling its id.",
+                "Nothing to do: the connector looks it up by its CRM id.",
+            )
+        return referral
+
+    def patch(self, referral_id: str, operations: Sequence[PatchOperation], etag: str | None) -> Referral:
+        body = [_operation(operation) for operation in operations]
+        headers = {"Prefer": "return=representation"} | ({"If-Match": etag} if etag else {})
+        answer = self._http.request("PATCH", self._path(referral_id), headers=headers, body=body)
+        return self._referral(answer) if isinstance(answer.body, dict) else self.get(referral_id)
+
+    def _path(self, referral_id: str) -> str:
+        return f"{_LIST}/{quote(referral_id, safe='')}"
+
+    def _referral(self, answer: Answer) -> Referral:
+        if not isinstance(answer.body, dict):
+            raise failures.unreadable(PARTNER_CENTER, repeatable=True)
+        referral = Referral.model_validate(answer.body)
+        if referral.e_tag is None and answer.headers.get("ETag"):
+            return referral.model_copy(update={"e_tag": answer.headers["ETag"]})
+        return referral
+
+    # lists ----------------------------------------------------------------------------------------------------------
+    def _pages(self, page: Mapping[str, Any]) -> Iterator[Referral]:
+        """The referrals of this page and all that follow, each once."""
+        seen_ids: set[str] = set()
+        seen_links: set[str] = set()
+        while True:
+            for document in page.get("value") or []:
+                referral = Referral.model_validate(document) if isinstance(document, dict) else Referral()
+                if referral.id and referral.id not in seen_ids:
+                    seen_ids.add(referral.id)
+                    yield referral
+            link = page.get("@odata.nextLink")
+            if not link:
+                return
+            query = urlsplit(str(link)).query
+            if query in seen_links or len(seen_links) >= _MOST_PAGES:
+                raise Unavailable(
+                    "PC_PAGES", "Partner Center's list of referrals does not end.", "It is tried again later."
+                )
+            seen_links.add(query)
+            page = self._page(query)
+
+    def _first_page(self, kind: str, filters: Sequence[str | None]) -> tuple[Mapping[str, Any], str | None]:
+        """The first page of the first filter that the service accepts, and that filter; None: all, newest first."""
+        for index in range(self._accepted.get(kind, 0), len(filters)):
+            try:
+                page = self._page(_query(filters[index]))
+            except DataProblem:
+                continue
+            self._accepted[kind] = index
+            return page, filters[index]
+        raise Bug("PC_FILTER", f"Partner Center refuses every spelling of the filter '{kind}'.", "Report this.")
+
+    def _page(self, query: str) -> Mapping[str, Any]:
+        answer = self._http.get(f"{_LIST}?{query}")
+        if not isinstance(answer.body, dict):
+            raise failures.unreadable(PARTNER_CENTER, repeatable=True)
+        return answer.body
+
+
+def _query(condition: str | None) -> str:
+    if condition is None:
+        return f"$orderby={quote('updatedDateTime desc')}"
+    return f"$filter={quote(condition, safe='')}&$orderby={quote('updatedDateTime asc')}"
+
+
+def _text(value: str) -> str:
+    """The inside of an OData string literal."""
+    return value.replace("'", "''")
+
+
+def _before(referral: Referral, moment: datetime) -> bool:
+    return referral.updated_date_time is not None and referral.updated_date_time < moment
+
+
+def _operation(operation: PatchOperation) -> dict[str, Any]:
+    if operation.op not in ("replace", "add") or not _WRITABLE.fullmatch(operation.path):
+        raise Bug(
+            "PC_PATH",
+            f"{operation.op} {operation.path} is not among the changes Partner Center is known to accept.",
+            "Correct the field mapping: this property cannot be sent.",
+        )
+    return {"op": operation.op, "path": operation.path, "value": operation.value}
