@@ -14,6 +14,7 @@ _REFUSED = (
     ip_network("192.88.99.0/24"),  # relays for 6to4
     ip_network("2001::/23"),  # protocol assignments, Teredo among them: an IPv4 address inside
     ip_network("2002::/16"),  # 6to4: an IPv4 address inside
+    ip_network("3fff::/20"),  # documentation
 )
 
 

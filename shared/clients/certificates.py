@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from certifi import where
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 from shared.clients.addresses import is_loopback, is_public
 from shared.errors import Unavailable
@@ -91,7 +92,6 @@ class HttpsCertificates:
             parts.port or 443,
             timeout=timeout,
             server_hostname=parts.hostname,
-            assert_hostname=parts.hostname,
             cert_reqs="CERT_REQUIRED",
             ca_certs=self._ca_bundle,
         )
@@ -110,10 +110,10 @@ class HttpsCertificates:
         try:
             headers = {"Host": parts.netloc, "Accept-Encoding": "identity", "Connection": "close"}
             connection.request("GET", parts.path, headers=headers, preload_content=False, decode_content=False)
-            response = connection.getresponse()
-            if response.status != 200 or "content-encoding" in response.headers:
-                raise _unavailable(f"the server answered {response.status} or in an encoding nobody asked for")
-            content = response.read(MAX_BYTES + 1)
+            with connection.getresponse() as response:
+                if response.status != 200 or "content-encoding" in response.headers:
+                    raise _unavailable(f"the server answered {response.status} or in an encoding nobody asked for")
+                content = _read(response)
         finally:
             watchdog.cancel()
             connection.close()
@@ -122,6 +122,14 @@ class HttpsCertificates:
         if not 0 < len(content) <= MAX_BYTES:
             raise _unavailable(f"the answer is empty or larger than {MAX_BYTES} bytes")
         return content
+
+
+def _read(response: HTTPResponse) -> bytes:
+    """One byte more than allowed at most. Reads until nothing comes: only then a body that ends early is noticed."""
+    content = b""
+    while len(content) <= MAX_BYTES and (piece := response.read(MAX_BYTES + 1 - len(content))):
+        content += piece
+    return content
 
 
 def _hang_up(sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Forged requests (P8): headers, signatures, algorithms and certificate addresses. Certificates and events stand beside.
+"""Forged requests (P8): headers, signatures, algorithms, certificate addresses. Certificates and events stand beside.
 
 Each forgery starts from the genuine request and changes one thing; each must be refused with exactly this code and
 status, and none may reach the network when its address or form is wrong.
