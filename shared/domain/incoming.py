@@ -1,4 +1,4 @@
-"""Records for Dynamics 365 made from a referral: opportunity, lead, account, contact and the columns that follow it. Pure.
+"""Records for Dynamics 365 made from a referral: opportunity, lead, account, contact, and what follows it. Pure.
 
 Column values come from the mapping table; identifiers, link, kind and direction are the connector's own. Nothing here
 looks anything up: ids of accounts, contacts, owners come from the handler that matched them.
@@ -90,7 +90,7 @@ def standing(referral: Referral, terms: Terms, microsofts: Referral | None, *, c
     """Columns that show where the deal stands in Partner Center."""
     kind = "co_sell" if co_sell else classify.kind(referral, microsofts)
     columns: dict[str, Any] = {"cosell_referralstatus": f"{referral.status}/{referral.substatus}"}
-    if not classify.is_lead(kind):  # type: ignore[arg-type]  # "co_sell" is one of the kinds
+    if not classify.is_lead(kind):
         columns["cosell_dealtype"] = terms.mapping.option("deal_type", kind)
     return columns
 

@@ -38,6 +38,8 @@ class Change:
     conflict: bool = False
     settles: bool = True
     """False for a joined note: the other side still has to get it."""
+    restore: bool = False
+    """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
 
     def describe(self) -> str:
         """`field old>new` as the audit shows it."""
@@ -58,7 +60,9 @@ class Plan:
     """The part of `agreed` where both sides now hold one new value: a write that was made but not yet recorded."""
     notes: tuple[Note, ...] = ()
     problems: tuple[Note, ...] = ()
-    """Notes that make the record ✖."""
+    """Notes that make the record ✖; like `notes` they come once, as the base then knows the value."""
+    inbound_problems: tuple[Note, ...] = ()
+    """What keeps Partner Center's values out of the CRM; comes with every plan until the cause is gone."""
 
 
 _BLANK = {
@@ -97,6 +101,7 @@ class _Merge:
         self.confirmed: list[Change] = []
         self.notes: list[Note] = []
         self.problems: list[Note] = []
+        self.inbound_problems: list[Note] = []
 
     def consider(self, row: MappingRow) -> None:
         rule, seen = RULES[row.rule], self.state.seen.get(row.field)
@@ -138,7 +143,7 @@ class _Merge:
                 return False
             self.notes.append(Note(row.refusal, _REFUSALS.get(row.refusal, f"{row.field} cannot be changed any more")))
             if rule.restores:
-                self.to_crm.append(Change(row, crm, _remembered(seen.crm)))
+                self.to_crm.append(Change(row, crm, _remembered(seen.crm), restore=True))
             else:
                 self.agreed[row.field] = (pc, crm)
             return False
@@ -174,13 +179,13 @@ class _Merge:
             self.to_pc.append(Change(row, pc, crm, losing=pc, conflict=True))
         else:
             text = f"{row.field}: Partner Center has {shown(pc)}, Dynamics 365 has {shown(crm)}; make them equal"
-            self.problems.append(Note("CONFLICT", text))
+            self.inbound_problems.append(Note("CONFLICT", text))
 
     def plan(self) -> Plan:
         self._unknown_currency()
         return Plan(
             tuple(self.to_crm), tuple(self.to_pc), self.agreed, tuple(self.confirmed),
-            tuple(self.notes), tuple(self.problems),
+            tuple(self.notes), tuple(self.problems), tuple(self.inbound_problems),
         )  # fmt: skip
 
     def _unknown_currency(self) -> None:
@@ -190,7 +195,7 @@ class _Merge:
         if amounts and code and self.terms.currencies and code not in self.terms.currencies:
             self.to_crm = [change for change in self.to_crm if change.row.field not in amounts]
             if self.terms.currency_policy == "fail":
-                self.problems.append(unknown_currency(code))
+                self.inbound_problems.append(unknown_currency(code))
 
 
 def unknown_currency(code: str) -> Note:

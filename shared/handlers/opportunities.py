@@ -79,13 +79,11 @@ def write_back(
     ok: bool | None = None,
     sync_status: str | None = None,
 ) -> bool:
-    """One PATCH with what differs; False when nothing does. `ok` sets the mark, None leaves it. `Conflict` on a race."""
+    """One PATCH with what differs, False when nothing does; `ok` sets the mark, None leaves it. Raises `Conflict`."""
     terms, row = connections.terms, opportunity.row
     wanted: dict[str, Any] = dict(changes or {})
     if ok is not None:
-        wanted.setdefault("name", marks.marked(opportunity.name, ok, terms.marks))
-        if isinstance(wanted["name"], str):
-            wanted["name"] = marks.marked(wanted["name"], ok, terms.marks)
+        wanted["name"] = marks.marked(wanted.get("name") or opportunity.name, ok, terms.marks)
     if sync_status:
         wanted["cosell_syncstatus"] = terms.mapping.option("sync_status", sync_status)
     if lines:

@@ -1,0 +1,215 @@
+"""Flow 2: share an opportunity: our own referral, then Microsoft's when help was asked for; or only Microsoft's later.
+
+Partner Center has no idempotency key, so every creation reserves first (decision A4): the reservation goes into the
+row under its version; only its holder may POST, and whoever finds an old one looks for the referral before creating
+another.
+A crash at any step is healed by the next delivery of the message.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.connections import Connections
+from shared.domain import audit, incoming, outgoing
+from shared.domain import status as status_table
+from shared.domain.opportunity import Opportunity
+from shared.domain.referral import Referral
+from shared.domain.required import violations, wants_help
+from shared.domain.rules import RULES
+from shared.domain.state import Canonical, Reservation, SyncState, fingerprint
+from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
+from shared.handlers.opportunities import again_on_conflict, load, write_back
+from shared.messages import Hint, Queue
+from shared.ports import PatchOperation
+
+DIRECTION = "CRM>PC"
+_LOOK_BACK = timedelta(days=30)
+_CONVERTED = ("help", "visibility", "notes_to_microsoft")
+"""Fields that a conversion to co-sell settles."""
+
+
+def handle(hint: Hint, connections: Connections) -> str:
+    """Create what is missing for one opportunity; the result in a word or two."""
+    try:
+        return again_on_conflict(lambda: _prepare(hint, connections))
+    except NotFound:
+        return "opportunity is gone"
+
+
+def _prepare(hint: Hint, connections: Connections) -> str:
+    opportunity = load(connections, hint.row_id)
+    if not opportunity.synced:
+        return "sync is off"
+    asks = wants_help(opportunity, connections.terms)
+    complete = opportunity.referral_id and (opportunity.microsoft_referral_id or not asks)
+    if complete and opportunity.state.reservation is None:
+        return "already created"
+    found = violations(opportunity, connections.terms)
+    if found:
+        wait = _still_entering(opportunity, connections) if all(v.entering for v in found) else 0
+        if wait:
+            again = hint.model_copy(update={"reason": "grace", "version": opportunity.id, "attempt": 0})
+            connections.queues.send(Queue.CREATE_COSELL_REFERRAL, again, delay_s=wait)
+            return "still being entered"
+        return _block(hint, connections, opportunity, "; ".join(str(v.note) for v in found))
+    held = opportunity.state.reservation
+    if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
+        raise Unavailable("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
+    return _Creation(hint, connections, _reserve(hint, connections, opportunity), resumed=held is not None).run()
+
+
+def _still_entering(opportunity: Opportunity, connections: Connections) -> float:
+    """Seconds in which solutions and contact may still follow: rows can only be added after the first save."""
+    created = opportunity.row.values.get("createdon")
+    if not isinstance(created, datetime):
+        return 0
+    until = created + timedelta(seconds=connections.terms.solution_grace_s)
+    return max(0.0, (until - connections.clock()).total_seconds())
+
+
+def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text: str) -> str:
+    """Say once what is missing; the next change of the deal, its account or its rows tries again."""
+    state, known = opportunity.state, fingerprint(text)
+    line = audit.line(connections.clock(), DIRECTION, "CREATE", False, text, str(hint.correlation_id), None)
+    write_back(
+        connections,
+        opportunity,
+        state.but(problem=known, reservation=None),
+        lines=[] if state.problem == known else [line],
+        ok=False,
+        sync_status="blocked",
+    )
+    return "blocked"
+
+
+def _reserve(hint: Hint, connections: Connections, opportunity: Opportunity) -> Opportunity:
+    """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is."""
+    reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()))
+    write_back(connections, opportunity, opportunity.state.but(reservation=reservation), sync_status="pending")
+    reserved = load(connections, opportunity.id)
+    if reserved.state.reservation != reservation:
+        raise Unavailable("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
+    return reserved
+
+
+@dataclass
+class _Creation:
+    """One creation under its reservation."""
+
+    hint: Hint
+    connections: Connections
+    opportunity: Opportunity
+    resumed: bool
+
+    def run(self) -> str:
+        try:
+            own = self._own()
+            microsofts = self._microsofts(own) if wants_help(self.opportunity, self.connections.terms) else None
+        except DataProblem as problem:
+            return _block(
+                self.hint, self.connections, load(self.connections, self.opportunity.id),
+                f"{problem.code}: {problem.detail or problem.sentence}",
+            )  # fmt: skip
+        except UnknownOutcome:
+            raise  # the reservation stays: whoever comes next looks for the referral first
+        except (Throttled, Unavailable):
+            again_on_conflict(self._release)
+            raise
+        again_on_conflict(lambda: self._finish(own, microsofts))
+        return "created" if self._first else "converted"
+
+    @property
+    def _first(self) -> bool:
+        """Whether the deal is being shared now, rather than an existing one converted to co-sell."""
+        return self.opportunity.state.status_pc is None
+
+    def _own(self) -> Referral:
+        """The own referral: the linked one, one that already carries our id, or a new one."""
+        center, opportunity = self.connections.partner_center, self.opportunity
+        if opportunity.referral_id:
+            return center.get(opportunity.referral_id)
+        since = self.connections.clock() - _LOOK_BACK
+        known = [r for r in center.find_by_external_reference(opportunity.id, since) if not r.is_microsofts]
+        own = known[0] if known else center.create(outgoing.own_body(opportunity, self.connections.terms))
+        again_on_conflict(lambda: self._link(own))
+        return own
+
+    def _link(self, own: Referral) -> None:
+        """Write the ids down before anything else can go wrong."""
+        opportunity = load(self.connections, self.opportunity.id)
+        state = opportunity.state.but(
+            referral_id=own.id.lower(), engagement_id=own.engagement_id, outbound=True, etag=own.e_tag
+        )
+        write_back(self.connections, opportunity, state, changes=incoming.identity(own, self.connections.terms))
+
+    def _microsofts(self, own: Referral) -> Referral:
+        """Microsoft's referral of the engagement: an open one that exists, or a new one."""
+        center, terms = self.connections.partner_center, self.connections.terms
+        if (self.resumed or self.opportunity.referral_id) and own.engagement_id:
+            known = [r for r in center.engagement(own.engagement_id) if r.is_microsofts and not r.is_closed]
+            if known:
+                return known[0]
+        if self.opportunity.referral_id and own.consent.consent_to_share_referral_with_microsoft_sellers is not True:
+            own = self._share(own)
+        return center.create(outgoing.microsoft_body(self.opportunity, own, terms))
+
+    def _share(self, own: Referral) -> Referral:
+        """A private deal must become visible to Microsoft's sellers before they can be asked."""
+        path = "/consent/consentToShareReferralWithMicrosoftSellers"
+        return self.connections.partner_center.patch(own.id, [PatchOperation("replace", path, True)], own.e_tag)
+
+    def _release(self) -> None:
+        opportunity = load(self.connections, self.opportunity.id)
+        write_back(self.connections, opportunity, opportunity.state.but(reservation=None))
+
+    def _finish(self, own: Referral, microsofts: Referral | None) -> None:
+        """Base, audit, ✔ and the columns that follow: what was sent is what both sides now agree on."""
+        terms, opportunity = self.connections.terms, load(self.connections, self.opportunity.id)
+        columns = {
+            **incoming.identity(own, terms),
+            **incoming.direction(own, terms),
+            **incoming.standing(own, terms, microsofts),
+        }
+        visible = terms.mapping.row("visibility")
+        if visible and (microsofts or own.consent.consent_to_share_referral_with_microsoft_sellers):
+            columns[visible.column] = terms.mapping.option("visibility", "visible")
+        if microsofts:
+            columns.update(incoming.microsoft_columns(microsofts))
+        state = self._state(opportunity.state, own, microsofts)
+        parts = ["referral created"] if self._first else []
+        parts += ["Microsoft's help asked for"] if microsofts else []
+        text = ", ".join(parts)
+        run = str(self.hint.correlation_id)
+        line = audit.line(self.connections.clock(), DIRECTION, "CREATE", True, text, run, own.id)
+        write_back(
+            self.connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync"
+        )  # fmt: skip
+
+    def _state(self, state: SyncState, own: Referral, microsofts: Referral | None) -> SyncState:
+        """What was sent is the base; a column edited meanwhile still differs from it and goes out next."""
+        terms = self.connections.terms
+        seen: dict[str, tuple[Canonical, Canonical]] = {}
+        for row in terms.mapping.opportunity:
+            if not self._first and row.field not in _CONVERTED:
+                continue
+            rule = RULES[row.rule]
+            pc, crm = rule.from_referral(own, row, terms), rule.from_opportunity(self.opportunity, row, terms)
+            if row.rule == "visibility" and microsofts:
+                crm = "visible"
+            held = rule.as_crm(pc, row, terms)
+            same = row.field in _CONVERTED or row.rule == "customer" or crm in (pc, held)
+            seen[row.field] = (pc, crm if same else held)
+        return state.with_seen(seen).but(
+            referral_id=own.id.lower(),
+            engagement_id=own.engagement_id,
+            microsoft_referral_id=microsofts.id.lower() if microsofts else state.microsoft_referral_id,
+            etag=own.e_tag,
+            outbound=state.outbound or self._first,
+            status_pc=status_table.of_referral(own),
+            status_crm=status_table.of_opportunity(self.opportunity, terms),
+            reservation=None,
+            problem=None,
+        )

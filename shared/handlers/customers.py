@@ -1,0 +1,147 @@
+"""Which account, contact, owner and currency rows an inbound deal belongs to: matched, else created.
+
+Accounts match by name and postal code as Microsoft's connector documents it, after the customer's own ids where the CRM
+keeps them; nothing existing is ever changed. Ambiguity is reported, not guessed silently.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shared.connections import Connections
+from shared.domain import incoming
+from shared.domain.audit import Note
+from shared.domain.referral import CustomerProfile, Member, Referral
+from shared.domain.row import Lookup, Row
+from shared.errors import Conflict
+from shared.ports import Condition
+
+_MATCHED = ("name", "address1_postalcode", "statecode", "masterid", "modifiedon", "primarycontactid")
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Where the deal's customer stands in the CRM."""
+
+    account: Lookup | None
+    contact: Lookup | None
+    notes: tuple[Note, ...] = ()
+
+
+def match_or_create(connections: Connections, referral: Referral) -> Customer:
+    """Account and contact of the deal, made when none match."""
+    account, notes = _account(connections, referral)
+    contact = None
+    for member in referral.customer_profile.team:
+        if member.email or member.last_name:
+            contact = _contact(connections, member, account, referral)
+            break
+    return Customer(account, contact, notes)
+
+
+def owner(connections: Connections, referral: Referral) -> Lookup | None:
+    """The CRM user of the first team member who has one, else the default owner."""
+    for member in referral.team:
+        if member.email:
+            where = [Condition("internalemailaddress", member.email.strip()), Condition("isdisabled", False)]
+            users = connections.dataverse.find("systemuser", where, ("internalemailaddress",), limit=1)
+            if users:
+                return Lookup("systemuser", users[0].id)
+    return Lookup("systemuser", connections.default_owner_id) if connections.default_owner_id else None
+
+
+def _account(connections: Connections, referral: Referral) -> tuple[Lookup | None, tuple[Note, ...]]:
+    profile = referral.customer_profile
+    if not profile.name:
+        return None, ()
+    candidates = _by_duns(connections, profile) or _by_name(connections, profile)
+    notes: tuple[Note, ...] = ()
+    if len(candidates) > 1:
+        text = f"{len(candidates)} accounts match the customer; the most recently changed active one was taken"
+        notes = (Note("ACCOUNT_AMBIGUOUS", text),)
+    if candidates:
+        return _survivor(connections, candidates[0]), notes
+    values = incoming.account(referral, connections.terms)
+    postal = _compact(profile.address.postal_code)
+    row_id = incoming.row_id("account", profile.name.strip(), postal, referral.engagement_id or referral.id)
+    return Lookup("account", _create(connections, "account", values, row_id)), notes
+
+
+def _survivor(connections: Connections, account: Row) -> Lookup:
+    """A merged account's successor; merges can follow each other."""
+    for _ in range(5):
+        master = account.lookup("masterid")
+        if master is None:
+            break
+        account = connections.dataverse.get("account", master.id, _MATCHED)
+    return Lookup("account", account.id)
+
+
+def _by_duns(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    if connections.terms.profile == "parity":
+        return []
+    for known in profile.ids:
+        if (known.profile_type or "").lower() == "duns" and known.id:
+            where = [Condition("cosell_dunsnumber", known.id.strip()), Condition("statecode", 0)]
+            return connections.dataverse.find("account", where, _MATCHED, order_by="modifiedon desc", limit=5)
+    return []
+
+
+def _by_name(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    """Same name and postal code; without a postal code only one account of that name and country counts."""
+    name = " ".join((profile.name or "").split())
+    columns = (*_MATCHED, connections.terms.country_column)
+    where = [Condition("name", name)]
+    rows = connections.dataverse.find("account", where, columns, order_by="modifiedon desc", limit=50)
+    postal = _compact(profile.address.postal_code)
+    if postal:
+        found = [row for row in rows if _compact(row.text("address1_postalcode")) == postal]
+        return sorted(found, key=lambda row: int(row.values.get("statecode") or 0))
+    if connections.terms.profile == "parity":
+        return []
+    country = (profile.address.country or "").upper()
+    found = [row for row in rows if (row.text(connections.terms.country_column) or "").upper() == country]
+    return found if len(found) == 1 else []
+
+
+def _compact(postal_code: str | None) -> str:
+    return re.sub(r"[\s-]", "", postal_code or "").upper()
+
+
+def _contact(connections: Connections, member: Member, account: Lookup | None, referral: Referral) -> Lookup:
+    columns = ("emailaddress1", "lastname", "parentcustomerid")
+    if member.email:
+        email = member.email.strip()
+        rows = connections.dataverse.find("contact", [Condition("emailaddress1", email)], columns, limit=20)
+        here = [row for row in rows if account and row.lookup("parentcustomerid") == account]
+        if here or rows:
+            return Lookup("contact", (here or rows)[0].id)
+    elif account and member.last_name:
+        where = [Condition("lastname", member.last_name.strip()), Condition("parentcustomerid", account)]
+        rows = connections.dataverse.find("contact", where, columns, limit=1)
+        if rows:
+            return Lookup("contact", rows[0].id)
+    values = {**incoming.contact(member, connections.terms), **({"parentcustomerid": account} if account else {})}
+    row_id = incoming.row_id(
+        "contact", (member.email or member.last_name or "").strip(), referral.engagement_id or referral.id
+    )
+    contact = Lookup("contact", _create(connections, "contact", values, row_id))
+    if account:
+        _make_primary(connections, account, contact)
+    return contact
+
+
+def _make_primary(connections: Connections, account: Lookup, contact: Lookup) -> None:
+    """The account's primary contact, only where it has none."""
+    row = connections.dataverse.get("account", account.id, ("primarycontactid",))
+    if row.lookup("primarycontactid") is None:
+        connections.dataverse.update("account", account.id, {"primarycontactid": contact}, row.etag)
+
+
+def _create(connections: Connections, table: str, values: dict[str, object], row_id: str) -> str:
+    """Create with an id that is the same every time: a repeated create finds its own row."""
+    try:
+        return connections.dataverse.create(table, values, row_id)
+    except Conflict:
+        return row_id

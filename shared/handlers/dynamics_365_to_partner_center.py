@@ -1,0 +1,191 @@
+"""Flow 5: an opportunity may have changed; bring the difference to its referral, and write down what was done.
+
+Reads both sides, plans, and writes only towards Partner Center; the opportunity gets base, audit, mark and restored
+columns in one PATCH. Creating a referral is flow 2's part, changes for the CRM are flow 4's: both are told by a hint.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.connections import Connections
+from shared.domain import audit, outgoing
+from shared.domain import status as status_table
+from shared.domain.opportunity import Opportunity
+from shared.domain.plan import Change, Plan, merge, settled
+from shared.domain.referral import Referral
+from shared.domain.required import wants_help
+from shared.domain.rules import RULES
+from shared.domain.state import SyncState, fingerprint
+from shared.domain.status import Decision
+from shared.errors import DataProblem, NotFound
+from shared.handlers.opportunities import again_on_conflict, load, write_back
+from shared.messages import Hint, Queue
+from shared.ports import PatchOperation
+
+DIRECTION = "CRM>PC"
+MERGE = "merge"
+"""Reason of a hint from one flow to the other; such a hint never causes another one."""
+
+
+def handle(hint: Hint, connections: Connections) -> str:
+    """Synchronise one opportunity; the result in a word or two, for the log."""
+    return again_on_conflict(lambda: _synchronise(hint, connections))
+
+
+def _synchronise(hint: Hint, connections: Connections) -> str:
+    try:
+        opportunity = load(connections, hint.row_id)
+    except NotFound:
+        return "opportunity is gone"
+    if not opportunity.synced:
+        return "sync is off"
+    if opportunity.referral_id is None:
+        connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
+        return "to be created"
+    referral = connections.partner_center.get(opportunity.referral_id)
+    return _Run(hint, connections, opportunity, referral).run()
+
+
+@dataclass
+class _Run:
+    """One pair, one attempt: what was read, then what was done."""
+
+    hint: Hint
+    connections: Connections
+    opportunity: Opportunity
+    referral: Referral
+
+    def run(self) -> str:
+        terms, state = self.connections.terms, self.opportunity.state
+        now = self.connections.clock()
+        plan = merge(state, self.referral, self.opportunity, terms)
+        decision = status_table.decide(state, self.referral, self.opportunity, terms, now)
+        if decision.frozen:
+            return self._frozen(plan, decision)
+        if decision.wait_s:
+            self._wait(decision.wait_s)
+            state = state.but(terminal_since=state.terminal_since or now)
+        elif state.terminal_since and decision.crm in ("open", "hold"):
+            state = state.but(terminal_since=None)
+        done: tuple[Change, ...] = () if decision.held else plan.to_pc
+        sent = self._send(done, decision)
+        if isinstance(sent, DataProblem):
+            return self._refused(sent, state, decision)
+        state = settled(state, done, self.referral, self.opportunity, terms, side="pc").with_seen(plan.agreed)
+        self._forward(plan, decision)
+        return self._write_back(plan, decision, done, state)
+
+    # -- towards Partner Center --------------------------------------------------------------------------------------
+    def _send(self, changes: Sequence[Change], decision: Decision) -> DataProblem | None:
+        """PATCH the referral; a refusal is returned, so that the seller can be told."""
+        first, *rest = decision.send or (None,)
+        operations = outgoing.operations(changes, self.opportunity, self.connections.terms)
+        if first is not None:
+            operations += outgoing.status_operations(*first)
+            if decision.pc == "new" and self.referral.external_reference_id != self.opportunity.id:
+                operations.append(("replace", "/externalReferenceId", self.opportunity.id))
+        try:
+            for batch in (operations, *(outgoing.status_operations(*step) for step in rest if step)):
+                if batch:
+                    patch = [PatchOperation(*operation) for operation in batch]
+                    self.referral = self.connections.partner_center.patch(self.referral.id, patch, self.referral.e_tag)
+        except DataProblem as problem:
+            return problem
+        return None
+
+    def _wait(self, seconds: float) -> None:
+        again = self.hint.model_copy(
+            update={"reason": "terminal-grace", "version": self.opportunity.etag, "attempt": 0}
+        )
+        self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, again, delay_s=seconds)
+
+    def _forward(self, plan: Plan, decision: Decision) -> None:
+        """Hints for what is not this flow's to write."""
+        for_crm = any(not change.restore for change in plan.to_crm) or plan.inbound_problems
+        if (for_crm or decision.closing or decision.crm_reason) and self.hint.reason != MERGE:
+            hint = self.hint.model_copy(
+                update={"subject": "referral", "id": uuid.UUID(self.referral.id), "reason": MERGE, "attempt": 0}
+            )
+            self.connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
+        if self._needs_microsoft(decision):
+            hint = self.hint.model_copy(update={"reason": "conversion", "attempt": 0})
+            self.connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint)
+
+    def _needs_microsoft(self, decision: Decision) -> bool:
+        open_deal = decision.pc == "active" and decision.crm in ("open", "hold")
+        return (
+            open_deal
+            and not self.opportunity.microsoft_referral_id
+            and wants_help(self.opportunity, self.connections.terms)
+        )
+
+    # -- towards the opportunity's own columns -----------------------------------------------------------------------
+    def _write_back(self, plan: Plan, decision: Decision, done: tuple[Change, ...], state: SyncState) -> str:
+        after = status_table.of_referral(self.referral)
+        if not (decision.wait_s or decision.crm_reason or decision.closing):
+            state = state.but(status_pc=after, status_crm=decision.crm)
+            state = state.but(terminal_since=None) if decision.send else state
+        problems = (*plan.problems, *((decision.problem,) if decision.problem else ()))
+        effective = bool(done or plan.confirmed or decision.send)
+        columns = {
+            change.row.column: RULES[change.row.rule].to_column(change.new, change.row, self.connections.terms)
+            for change in plan.to_crm
+            if change.restore
+        }
+        ok, sync_status = (False, "failed") if problems else (True if effective else None, None)
+        if effective and not problems:
+            columns["cosell_referralstatus"] = f"{self.referral.status}/{self.referral.substatus}"
+            state = state.but(problem=None)
+            sync_status = "closed" if after in status_table.TERMINAL else "in_sync"
+        elif not problems and (decision.wait_s or (decision.held and plan.to_pc)):
+            sync_status = "pending"
+        text = [change.describe() for change in (*done, *plan.confirmed)]
+        text += [f"status {status}/{substatus}" for status, substatus, _ in decision.send]
+        text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]
+        lines = [self._line(not problems, "; ".join(text))] if text else []
+        if state != self.opportunity.state or lines:
+            state = state.but(etag=self.referral.e_tag)
+        wrote = write_back(
+            self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
+        )
+        if decision.wait_s or decision.held:
+            return "waiting" if decision.wait_s else "held"
+        return "updated" if effective else "noted" if wrote else "no difference"
+
+    def _frozen(self, plan: Plan, decision: Decision) -> str:
+        """The referral is terminal. A late edit is noted once; a new ending there is flow 4's to bring over."""
+        state = self.opportunity.state
+        if state.status_pc != decision.pc:
+            self._forward(plan, decision)
+            return "closed in Partner Center"
+        late = tuple(change for change in plan.to_pc)
+        problem = decision.problem or (status_table.late_edit() if late else None)
+        if problem is None:
+            return "closed"
+        agreed = {c.row.field: (c.old, c.new) for c in late}
+        state = state.with_seen({**plan.agreed, **agreed}).but(status_crm=decision.crm)
+        line = self._line(False, str(problem))
+        write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
+        return "refused: closed"
+
+    def _refused(self, problem: DataProblem, state: SyncState, decision: Decision) -> str:
+        """Partner Center said no. The seller reads why; an acceptance that failed is taken back."""
+        text = f"{problem.code}: {problem.detail or problem.sentence}"
+        changes = {}
+        if decision.pc == "new" and decision.send and decision.crm == "open":
+            changes["statuscode"] = self.connections.terms.statuses.on_hold
+            state = state.but(status_pc="new", status_crm="hold")
+        known = fingerprint(text)
+        lines = [] if state.problem == known else [self._line(False, text)]
+        state = state.but(problem=known, etag=self.referral.e_tag)
+        write_back(
+            self.connections, self.opportunity, state, changes=changes, lines=lines, ok=False, sync_status="failed"
+        )
+        return f"refused: {problem.code}"
+
+    def _line(self, ok: bool, text: str) -> str:
+        run = str(self.hint.correlation_id)
+        return audit.line(self.connections.clock(), DIRECTION, "UPDATE", ok, text, run, self.referral.id)

@@ -1,0 +1,206 @@
+"""A deal that exists in Partner Center only: its opportunity, made or linked, and everything that belongs to it.
+
+The opportunity is created with an id derived from the referral's, so that the same event twice cannot double it, and
+carries `linking` until its solutions and the CRM id at Partner Center are in place: a crash in between is completed by
+the next event. Only then come ✔ and the one audit line of the creation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+from shared.connections import Connections
+from shared.domain import audit, classify, incoming
+from shared.domain import status as status_table
+from shared.domain.audit import Note
+from shared.domain.mapping import MappingRow
+from shared.domain.opportunity import SOLUTION_TABLE, Opportunity, solution_id
+from shared.domain.plan import Change, merge, settled, unknown_currency
+from shared.domain.referral import Referral
+from shared.domain.row import Lookup
+from shared.domain.rules import RULES
+from shared.domain.state import COLUMN, Canonical, SyncState
+from shared.errors import Conflict
+from shared.handlers import customers
+from shared.handlers.opportunities import load, write_back
+from shared.messages import Hint
+from shared.ports import PatchOperation
+
+DIRECTION = "PC>CRM"
+
+
+def create(hint: Hint, connections: Connections, referral: Referral, lead_id: str | None = None) -> str:
+    """A new opportunity with account, contact, owner and solutions."""
+    terms = connections.terms
+    microsofts = microsofts_record(connections, referral)
+    customer = customers.match_or_create(connections, referral)
+    owner = customers.owner(connections, referral)
+    values = {
+        **incoming.mapped(referral, terms.mapping.opportunity, terms),
+        **incoming.identity(referral, terms),
+        **incoming.direction(referral, terms),
+        **incoming.standing(referral, terms, microsofts),
+        **(incoming.microsoft_columns(microsofts) if microsofts else {}),
+        **_help(referral, microsofts, connections),
+    }
+    if customer.account:
+        values |= {"parentaccountid": customer.account, "customerid": customer.account}
+    if customer.contact:
+        values["parentcontactid"] = customer.contact
+        values.setdefault("customerid", customer.contact)
+    if owner:
+        values["ownerid"] = owner
+    if lead_id:
+        values["originatingleadid"] = Lookup("lead", lead_id)
+    awaiting = status_table.of_referral(referral) == "new" and classify.inbound(referral)
+    values["statuscode"] = terms.statuses.on_hold if awaiting else terms.statuses.active
+    state = SyncState(
+        referral_id=referral.id.lower(),
+        engagement_id=referral.engagement_id,
+        microsoft_referral_id=microsofts.id.lower() if microsofts else None,
+        linking=True,
+        told={note.code: note.sentence for note in customer.notes},
+    )
+    values[COLUMN] = state.to_json()
+    opportunity_id = incoming.row_id("opportunity", referral.id)
+    with contextlib.suppress(Conflict):  # another run made it a moment ago; completing it is the same for both
+        connections.dataverse.create("opportunity", values, opportunity_id)
+    return complete(hint, connections, load(connections, opportunity_id), referral)
+
+
+def link(hint: Hint, connections: Connections, opportunity: Opportunity, referral: Referral) -> str:
+    """Tie an existing opportunity to the referral that names it; from then on both are merged."""
+    terms = connections.terms
+    state = opportunity.state.but(referral_id=referral.id.lower(), engagement_id=referral.engagement_id)
+    plan = merge(state, referral, opportunity, terms)
+    columns = {**incoming.identity(referral, terms), **incoming.direction(referral, terms)}
+    columns |= {**incoming.standing(referral, terms, None), **incoming.changed(plan.to_crm, referral, terms)}
+    write_related(connections, opportunity, plan.to_crm, referral)
+    state = settled(state, plan.to_crm, referral, opportunity, terms, side="crm").with_seen(plan.agreed)
+    state = state.but(
+        etag=referral.e_tag,
+        status_pc=status_table.of_referral(referral),
+        status_crm=status_table.of_opportunity(opportunity, terms),
+    )
+    text = "; ".join(["linked to the referral that names it", *(change.describe() for change in plan.to_crm)])
+    line = _line(hint, connections, referral, "LINK", True, text)
+    write_back(connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync")
+    return "linked"
+
+
+def complete(hint: Hint, connections: Connections, opportunity: Opportunity, referral: Referral) -> str:
+    """Whatever a creation still owes: solution rows, the CRM id at Partner Center, then base, audit and ✔."""
+    if not opportunity.state.linking:
+        return "no difference"
+    terms, row = connections.terms, connections.terms.mapping.row("solutions")
+    if row is not None and row.inbound("create", terms.profile):
+        ids = RULES[row.rule].from_referral(referral, row, terms)
+        _write_solutions(connections, opportunity, ids, referral)
+    _save_whole_notes(connections, opportunity, referral)
+    if referral.external_reference_id != opportunity.id and not referral.is_closed:
+        operation = PatchOperation("replace", "/externalReferenceId", opportunity.id)
+        referral = connections.partner_center.patch(referral.id, [operation], referral.e_tag)
+    opportunity = load(connections, opportunity.id)
+    problems = [] if incoming.knows_currency(referral, terms) or terms.currency_policy == "ignore" else [
+        unknown_currency((referral.details.currency or "").upper())
+    ]  # fmt: skip
+    state = opportunity.state
+    notes = [Note(code, sentence) for code, sentence in state.told.items()]
+    text = "; ".join(["opportunity created", *map(str, (*notes, *problems))])
+    state = state.with_seen(_agreed(opportunity, referral, connections, skip_amounts=bool(problems))).but(
+        linking=False,
+        told={},
+        etag=referral.e_tag,
+        status_pc=status_table.of_referral(referral),
+        status_crm=status_table.of_opportunity(opportunity, terms),
+    )
+    line = _line(hint, connections, referral, "CREATE", not problems, text)
+    status = "failed" if problems else "in_sync"
+    write_back(connections, opportunity, state, lines=[line], ok=not problems, sync_status=status)
+    return "created"
+
+
+def _agreed(
+    opportunity: Opportunity, referral: Referral, connections: Connections, *, skip_amounts: bool
+) -> dict[str, tuple[Canonical, Canonical]]:
+    """What both sides hold right after the creation."""
+    terms = connections.terms
+    return {
+        row.field: (
+            RULES[row.rule].from_referral(referral, row, terms),
+            RULES[row.rule].from_opportunity(opportunity, row, terms),
+        )
+        for row in terms.mapping.opportunity
+        if not (skip_amounts and row.field in ("deal_value", "currency"))
+    }
+
+
+def microsofts_record(connections: Connections, referral: Referral) -> Referral | None:
+    """Microsoft's referral of the same engagement."""
+    if not referral.engagement_id:
+        return None
+    return next((r for r in connections.partner_center.engagement(referral.engagement_id) if r.is_microsofts), None)
+
+
+def _help(referral: Referral, microsofts: Referral | None, connections: Connections) -> dict[str, object]:
+    """The help asked for; Microsoft's record knows it when ours does not say."""
+    row: MappingRow | None = connections.terms.mapping.row("help")
+    if row is None:
+        return {}
+    rule, terms = RULES[row.rule], connections.terms
+    found = rule.from_referral(referral, row, terms) or (microsofts and rule.from_referral(microsofts, row, terms))
+    return {row.column: rule.to_column(found, row, terms)} if found else {}
+
+
+def write_related(
+    connections: Connections, opportunity: Opportunity, changes: Iterable[Change], referral: Referral
+) -> None:
+    """The parts of a plan that are rows of their own: solutions, and a note with a text too long for the column."""
+    for change in changes:
+        if change.row.rule == "solutions":
+            _write_solutions(connections, opportunity, change.new, referral)
+        elif change.row.rule == "notes":
+            _save_whole_notes(connections, opportunity, referral)
+
+
+def _write_solutions(connections: Connections, opportunity: Opportunity, ids: Canonical, referral: Referral) -> None:
+    """Make the rows equal to the list; row ids derive from pair and solution, so a repeat changes nothing."""
+    wanted = set(ids) if isinstance(ids, tuple) else set()
+    names = {solution_id(tag.id): tag.name for tag in referral.details.requirements.solutions}
+    rows = {solution_id(row.text("cosell_solutionid")): row for row in opportunity.row.children(SOLUTION_TABLE)}
+    for key in sorted(wanted - rows.keys()):
+        values = {
+            "cosell_solutionid": key,
+            "cosell_name": (names.get(key) or key)[:200],
+            "cosell_opportunityid": Lookup("opportunity", opportunity.id),
+        }
+        try:
+            connections.dataverse.create(SOLUTION_TABLE, values, incoming.row_id("solution", opportunity.id, key))
+        except Conflict:
+            continue  # made by an earlier, interrupted run
+    for key in rows.keys() - wanted:
+        connections.dataverse.delete(SOLUTION_TABLE, rows[key].id)
+
+
+def _save_whole_notes(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:
+    """A text the column cannot hold is kept whole as a note on the timeline."""
+    row, terms = connections.terms.mapping.row("notes"), connections.terms
+    if row is None:
+        return
+    whole = RULES[row.rule].from_referral(referral, row, terms)
+    if isinstance(whole, str) and RULES[row.rule].as_crm(whole, row, terms) != whole:
+        values = {
+            "subject": "Partner Center notes",
+            "notetext": whole[:100_000],
+            "objectid": Lookup("opportunity", opportunity.id),
+        }
+        try:
+            connections.dataverse.create("annotation", values, incoming.row_id("note", opportunity.id, whole))
+        except Conflict:
+            return  # this very text is kept already
+
+
+def _line(hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, text: str) -> str:
+    run = str(hint.correlation_id)
+    return audit.line(connections.clock(), DIRECTION, operation, ok, text, run, referral.id)

@@ -1,0 +1,113 @@
+"""Leads of Partner Center: a CRM lead while nobody has accepted, an opportunity as soon as somebody has.
+
+Accepting qualifies the CRM lead, so that the opportunity keeps its origin; a lead closed at Partner Center is
+disqualified. What a seller does to the lead in the CRM comes back through flow 5 (`answer`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from shared.connections import Connections
+from shared.domain import audit, incoming
+from shared.domain import status as status_table
+from shared.domain.referral import Referral
+from shared.domain.row import Lookup, Row
+from shared.domain.state import COLUMN, SyncState
+from shared.errors import Conflict, NotFound
+from shared.handlers import customers, inbound_deals
+from shared.handlers.opportunities import guid, load
+from shared.messages import Hint
+from shared.ports import Condition, PatchOperation
+
+OPEN, QUALIFIED, DISQUALIFIED = 0, 1, 2
+CANCELED = 7
+_COLUMNS = ("subject", "statecode", "statuscode", "cosell_referralidentifier", "cosell_audit", "transactioncurrencyid")
+
+
+def find(connections: Connections, referral: Referral) -> Row | None:
+    """The lead that carries this referral's id, or is named by it."""
+    where = [Condition("cosell_referralidentifier", referral.id.lower())]
+    rows = connections.dataverse.find("lead", where, _COLUMNS, limit=1)
+    if rows:
+        return rows[0]
+    named = guid(referral.external_reference_id)
+    if named is None:
+        return None
+    try:
+        lead = connections.dataverse.get("lead", named, _COLUMNS)
+    except NotFound:
+        return None
+    return lead if (lead.text("cosell_referralidentifier") or referral.id).lower() == referral.id.lower() else None
+
+
+def create(hint: Hint, connections: Connections, referral: Referral) -> str:
+    """A new lead, and its id at Partner Center."""
+    values = incoming.lead(referral, connections.terms)
+    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", "lead created")
+    lead_id = incoming.row_id("lead", referral.id)
+    with contextlib.suppress(Conflict):  # another run made it a moment ago
+        connections.dataverse.create("lead", values, lead_id)
+    _name_record(connections, referral, lead_id)
+    return "lead created"
+
+
+def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) -> str:
+    """Follow the referral: accepted → qualify, closed → disqualify, else nothing."""
+    state = int(lead.values.get("statecode") or OPEN)
+    word = status_table.of_referral(referral)
+    if word == "active" and state != DISQUALIFIED:
+        return _qualify(hint, connections, lead, referral, qualified=state == QUALIFIED)
+    if (word in status_table.TERMINAL or referral.is_spam) and state == OPEN:
+        text = _audit(hint, connections, referral, lead, "CLOSE", f"lead {word} in Partner Center")
+        values = {"statecode": DISQUALIFIED, "statuscode": CANCELED, "cosell_audit": text}
+        connections.dataverse.update("lead", lead.id, values, lead.etag)
+        return "lead disqualified"
+    if not referral.external_reference_id and not referral.is_closed:
+        _name_record(connections, referral, lead.id)
+    return "no difference"
+
+
+def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral, *, qualified: bool) -> str:
+    """Qualify the lead and turn what came out into the deal's opportunity."""
+    customer = customers.match_or_create(connections, referral)
+    if qualified:
+        where = [Condition("originatingleadid", Lookup("lead", lead.id))]
+        rows = connections.dataverse.find("opportunity", where, ("name",), limit=1)
+        opportunity_id = rows[0].id if rows else None
+    else:
+        opportunity_id = connections.dataverse.qualify_lead(
+            lead.id, currency=lead.lookup("transactioncurrencyid"), customer=customer.account or customer.contact
+        )
+    if opportunity_id is None:
+        return inbound_deals.create(hint, connections, referral)
+    opportunity = load(connections, opportunity_id)
+    terms, owner = connections.terms, customers.owner(connections, referral)
+    values = {
+        **incoming.mapped(referral, terms.mapping.opportunity, terms),
+        **incoming.identity(referral, terms),
+        **incoming.direction(referral, terms),
+        **incoming.standing(referral, terms, None),
+        **({"parentaccountid": customer.account, "customerid": customer.account} if customer.account else {}),
+        **({"parentcontactid": customer.contact} if customer.contact else {}),
+        **({"ownerid": owner} if owner else {}),
+    }
+    state = SyncState(referral_id=referral.id.lower(), engagement_id=referral.engagement_id, linking=True)
+    connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
+    inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
+    return "lead qualified"
+
+
+def _name_record(connections: Connections, referral: Referral, record_id: str) -> None:
+    """The CRM record's id into the referral, unless it is there."""
+    if referral.external_reference_id != record_id and not referral.is_closed:
+        operation = PatchOperation("replace", "/externalReferenceId", record_id)
+        connections.partner_center.patch(referral.id, [operation], referral.e_tag)
+
+
+def _audit(
+    hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, text: str
+) -> str:
+    run = str(hint.correlation_id)
+    line = audit.line(connections.clock(), inbound_deals.DIRECTION, operation, True, text, run, referral.id)
+    return audit.prepend(lead.text("cosell_audit") if lead else None, [line])

@@ -1,0 +1,221 @@
+"""Flow 4: one of our referrals may have changed; bring it into the CRM as lead or opportunity, and its CRM id back.
+
+Routes by what the referral is: Microsoft's record goes to flow 3, a lead to `leads`, a deal without opportunity is
+created (`inbound_deals`), a known pair is merged here. Writes only towards the CRM, except for the CRM record's id in
+the referral; what the plan holds for Partner Center is told to flow 5 by a hint.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from shared.connections import Connections
+from shared.domain import audit, classify, incoming
+from shared.domain import status as status_table
+from shared.domain.audit import Note
+from shared.domain.opportunity import Opportunity
+from shared.domain.plan import Change, Plan, merge, settled
+from shared.domain.referral import Referral
+from shared.domain.state import SyncState, fingerprint
+from shared.domain.status import Closing, Decision
+from shared.errors import DataProblem, NotFound, Unavailable
+from shared.handlers import inbound_deals, leads
+from shared.handlers.dynamics_365_to_partner_center import MERGE
+from shared.handlers.opportunities import again_on_conflict, find, guid, load, write_back
+from shared.messages import Hint, Queue
+
+DIRECTION = "PC>CRM"
+
+
+def handle(hint: Hint, connections: Connections) -> str:
+    """Synchronise one referral; the result in a word or two, for the log."""
+    try:
+        referral = connections.partner_center.get(hint.row_id)
+    except NotFound:
+        raise Unavailable(
+            "REFERRAL_NOT_VISIBLE",
+            "Partner Center does not show this referral to the service user.",
+            "Check that the user is Referrals admin for all locations; replay the message afterwards.",
+        ) from None
+    if referral.is_microsofts:
+        related = hint.model_copy(update={"engagement_id": guid_of(referral.engagement_id), "attempt": 0})
+        connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, related)
+        return "Microsoft's referral"
+    if referral.is_another_partners(connections.terms.organization_id):
+        return "another partner's referral"
+    return again_on_conflict(lambda: _synchronise(hint, connections, referral))
+
+
+def guid_of(text: str | None) -> uuid.UUID | None:
+    known = guid(text)
+    return uuid.UUID(known) if known else None
+
+
+def _synchronise(hint: Hint, connections: Connections, referral: Referral) -> str:
+    opportunity = find(connections, referral)
+    if opportunity is not None:
+        return _Run(hint, connections, opportunity, referral).run()
+    lead = leads.find(connections, referral)
+    if lead is not None:
+        return leads.update(hint, connections, lead, referral)
+    return _unlinked(hint, connections, referral)
+
+
+def _unlinked(hint: Hint, connections: Connections, referral: Referral) -> str:
+    """No record carries this referral's id yet."""
+    named = guid(referral.external_reference_id)
+    if named and not connections.recreate_missing:
+        return _named(hint, connections, referral, named)
+    if referral.external_reference_id and not named:
+        return "CRM_ID_NOT_FOUND: the referral carries another system's id"
+    if referral.is_closed:
+        return "closed before it was ever synchronised"
+    kind = classify.kind(referral)
+    if not classify.wanted(kind, connections.inbound):
+        return f"{kind} deals are not taken"
+    if classify.is_lead(kind) and status_table.of_referral(referral) == "new":
+        return "spam" if referral.is_spam else leads.create(hint, connections, referral)
+    return inbound_deals.create(hint, connections, referral)
+
+
+def _named(hint: Hint, connections: Connections, referral: Referral, opportunity_id: str) -> str:
+    """The referral names a CRM record that does not carry its id: link it, leave it, or refuse."""
+    try:
+        opportunity = load(connections, opportunity_id)
+    except NotFound:
+        return "CRM_ID_NOT_FOUND: the record the referral names does not exist"
+    if opportunity.state.reservation is not None:
+        return "is being created by flow 2"
+    if opportunity.referral_id is not None:
+        return "CRM_ID_DUPLICATE: the opportunity belongs to another referral"
+    return inbound_deals.link(hint, connections, opportunity, referral)
+
+
+@dataclass
+class _Run:
+    """One pair, one attempt."""
+
+    hint: Hint
+    connections: Connections
+    opportunity: Opportunity
+    referral: Referral
+
+    def run(self) -> str:
+        opportunity, terms = self.opportunity, self.connections.terms
+        if not opportunity.synced:
+            return "sync is off"
+        if opportunity.state.reservation is not None:
+            return "is being created by flow 2"
+        if opportunity.state.linking:
+            return inbound_deals.complete(self.hint, self.connections, opportunity, self.referral)
+        plan = merge(opportunity.state, self.referral, opportunity, terms)
+        decision = status_table.decide(opportunity.state, self.referral, opportunity, terms, self.connections.clock())
+        changes = () if decision.crm in ("won", "lost") else tuple(c for c in plan.to_crm if not c.restore)
+        self._forward(plan, decision)
+        if decision.closing:
+            return self._close(changes, decision.closing, decision)
+        return self._write(changes, plan, decision)
+
+    def _write(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
+        terms, referral = self.connections.terms, self.referral
+        columns = incoming.changed(changes, referral, terms)
+        inbound_deals.write_related(self.connections, self.opportunity, changes, referral)
+        state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
+        if decision.crm_reason is not None:
+            columns["statuscode"] = decision.crm_reason
+            state = state.but(status_pc=decision.pc, status_crm="open")
+        elif decision.frozen and state.status_pc != decision.pc:
+            state = state.but(status_pc=decision.pc, status_crm=decision.crm)
+        problems, state = _untold(plan.inbound_problems, state)
+        text = [change.describe() for change in changes]
+        if decision.crm_reason is not None:
+            text.append("accepted in Partner Center")
+        text += [str(note) for note in (*(decision.notes if state != self.opportunity.state else ()), *problems)]
+        if text:
+            state = state.but(etag=referral.e_tag)
+        standing = f"{referral.status}/{referral.substatus}"
+        if text or self.opportunity.state.status_pc != decision.pc:
+            columns["cosell_referralstatus"] = standing
+        ok = False if problems else True if changes or decision.crm_reason is not None else None
+        lines = [self._line("UPDATE", not problems, "; ".join(text))] if text else []
+        sync_status = None if ok is None else "in_sync" if ok else "failed"
+        wrote = write_back(
+            self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
+        )
+        return "updated" if wrote else "no difference"
+
+    def _close(self, changes: tuple[Change, ...], closing: Closing, decision: Decision) -> str:
+        """Fields first, then the closing action, then the record of it: a closed row takes no more business columns."""
+        terms, referral = self.connections.terms, self.referral
+        state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
+        if changes and write_back(
+            self.connections, self.opportunity, state, changes=incoming.changed(changes, referral, terms)
+        ):
+            self.opportunity = load(self.connections, self.opportunity.id)
+        try:
+            self.connections.dataverse.close_opportunity(
+                self.opportunity.id, won=closing.won, status=closing.status, activity=self._activity(closing)
+            )
+        except DataProblem:
+            if load(self.connections, self.opportunity.id).statecode == 0:
+                raise  # not closed by somebody else meanwhile: a seller or administrator must look
+        self.opportunity = load(self.connections, self.opportunity.id)
+        error = decision.pc == "error"
+        notes = [Note("PC_ERROR_STATE", "Partner Center closed the deal with an error")] if error else []
+        text = [change.describe() for change in changes]
+        text += [closing.subject, *map(str, (*decision.notes, *notes))]
+        state = state.but(
+            status_pc=decision.pc, status_crm="won" if closing.won else "lost", etag=referral.e_tag, terminal_since=None
+        )
+        write_back(
+            self.connections,
+            self.opportunity,
+            state,
+            changes={"cosell_referralstatus": f"{referral.status}/{referral.substatus}"},
+            lines=[self._line("CLOSE", not error, "; ".join(text))],
+            ok=not error,
+            sync_status="failed" if error else "closed",
+        )
+        return "closed"
+
+    def _activity(self, closing: Closing) -> dict[str, object]:
+        referral = self.referral
+        ended = referral.closed_date_time or referral.updated_date_time or self.connections.clock()
+        activity: dict[str, object] = {"subject": closing.subject, "actualend": ended}
+        if closing.reason:
+            activity["description"] = closing.reason[:2000]
+        if (
+            closing.won
+            and referral.details.deal_value is not None
+            and incoming.knows_currency(referral, self.connections.terms)
+        ):
+            activity["actualrevenue"] = referral.details.deal_value
+        return activity
+
+    def _forward(self, plan: Plan, decision: Decision) -> None:
+        """What this flow may not write: changes for Partner Center, and a look at Microsoft's record of the deal."""
+        if self.hint.reason == MERGE:
+            return
+        open_deal = not (decision.frozen or decision.held)
+        if open_deal and any(change.conflict for change in plan.to_pc):
+            hint = self.hint.model_copy(
+                update={"subject": "opportunity", "id": uuid.UUID(self.opportunity.id), "reason": MERGE, "attempt": 0}
+            )
+            self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
+        microsofts = guid_of(self.opportunity.microsoft_referral_id)
+        if microsofts and self.referral.e_tag != self.opportunity.state.etag:
+            engagement = guid_of(self.referral.engagement_id)
+            hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
+            self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)
+
+    def _line(self, operation: str, ok: bool, text: str) -> str:
+        run = str(self.hint.correlation_id)
+        return audit.line(self.connections.clock(), DIRECTION, operation, ok, text, run, self.referral.id)
+
+
+def _untold(problems: tuple[Note, ...], state: SyncState) -> tuple[list[Note], SyncState]:
+    """Problems the seller has not read yet, and the state that remembers those that persist."""
+    new = [note for note in problems if state.told.get(note.code) != fingerprint(note.sentence)]
+    told = {note.code: fingerprint(note.sentence) or "" for note in problems}
+    return new, state.but(told=told) if told != state.told else state
