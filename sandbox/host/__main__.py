@@ -32,7 +32,7 @@ def main() -> int:
         apply_settings(settings_file)
         host_json = read_host_json(app / "host.json")
         port, key = _address(state, arguments.port)
-        _log_to(state / "host.log", host_json)
+        _log_to(state / "logs" / "host-detail.log", host_json)
         asyncio.run(run(Options(state, app, port, key, arguments.grace), host_json))
     except StartError as error:
         print(error, file=sys.stderr)
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--app", type=Path, default=_CHECKOUT, help="folder of function_app.py and host.json")
     parser.add_argument("--settings", type=Path, help="settings file; default STATE/local.settings.json")
     parser.add_argument("--port", type=int, help="HTTP port; default the one in STATE/sandbox.json")
-    parser.add_argument("--grace", type=float, default=10.0, help="seconds a stop waits for running functions")
+    parser.add_argument("--grace", type=float, default=2.0, help="seconds a stop waits for running functions")
     return parser
 
 
@@ -69,6 +69,7 @@ def _address(state: Path, port: int | None) -> tuple[int, str]:
 
 def _log_to(path: Path, host_json: HostJson) -> None:
     """The app's and the host's log lines to stdout; the same with tracebacks to the file."""
+    path.parent.mkdir(exist_ok=True)
     levels = {"azure": "WARNING", "uvicorn": "WARNING"} | host_json.log_levels
     line = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     screen = logging.StreamHandler(sys.stdout)

@@ -84,7 +84,9 @@ def apply_settings(path: Path) -> None:
     if not isinstance(values, dict):
         raise StartError(f"{path}: Values must be an object of names and values.")
     for name, value in values.items():
-        if not isinstance(value, str | int | float | bool):
+        if not name or "=" in name or "\0" in name:
+            raise StartError(f"{path} has a setting without a usable name; names hold no = and are not empty.")
+        if not isinstance(value, str | int | float | bool) or "\0" in str(value):
             raise StartError(f"{path}: the value of {name} must be a text, as an app setting in Azure is.")
         os.environ.setdefault(name, str(value))
 

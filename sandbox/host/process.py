@@ -31,7 +31,7 @@ from sandbox.host.timer_trigger import DueTimes, tick
 from sandbox.host.triggers import Function, QueueTrigger, TimerTrigger, understand
 
 _log = logging.getLogger("sandbox.host")
-CLOSING_S = 4.0
+CLOSING_S = 2.5
 """What closing may take: an SDK receiver needs one to two seconds, and all close at once."""
 
 
@@ -110,9 +110,9 @@ async def _load(folder: Path) -> list[Function]:
     except runtime.LoadError as error:
         _log.debug("%s", error.traceback)
         reason = str(error).partition(" Cannot find module.")[0].strip()
-        raise StartError(
-            f"The app in {folder} does not load: {reason} (the traceback is in the host's log file)."
-        ) from error
+        raise StartError(f"The app in {folder} does not load: {reason} (traceback: logs/host-detail.log).") from error
+    except SystemExit as error:  # the app's import called sys.exit, which the worker does not catch
+        raise StartError(f"The app in {folder} does not load: it ended with SystemExit: {error}.") from error
     if not indexed:
         raise StartError(f"The app in {folder} declares no function; decorate one in function_app.py.")
     functions = [understand(function) for function in indexed if not _disabled(function.name)]
