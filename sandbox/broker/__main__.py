@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         layout = Layout.load(options.state)
     except FileNotFoundError:
         return _fail(f"There is no sandbox in {options.state}: start `python -m sandbox` once, it makes one.")
+    except ValueError as error:
+        return _fail(
+            f"{options.state / 'sandbox.json'} cannot be understood; remove it and start `python -m sandbox`. {error}"
+        )
     try:
         asyncio.run(_run(layout, options))
     except OSError as error:
@@ -71,14 +75,15 @@ async def _run(layout: Layout, options: argparse.Namespace) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        config = uvicorn.Config(Admin(broker).app(), lifespan="off", log_config=None, access_log=False)
+        config = uvicorn.Config(Admin(broker).app(), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         admin = AdminServer(config)
         serving = asyncio.create_task(admin.serve(sockets=[admin_listener]))
-        await broker.listen(listener)
+        server = await broker.listen(listener)
         print(f"ready 127.0.0.1:{layout.ports['broker']}", flush=True)
         broker.failure.add_done_callback(lambda _: stop.set())
         await stop.wait()
-        broker.drop_connections()
+        server.close()
+        await broker.close()
         admin.should_exit = True
         await serving
         if broker.failure.done():

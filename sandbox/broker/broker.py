@@ -32,6 +32,7 @@ class Broker:
         self.consumers: dict[str, list[Outbox]] = {}
         """Receivers by the queue they are attached to, the one longest without a message first."""
         self._writers: dict[Connection, asyncio.StreamWriter] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._turn_planned = False
         self._timer: asyncio.TimerHandle | None = None
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,6 +64,14 @@ class Broker:
         """Lets the connection's output wait that long."""
         connection.held_until = asyncio.get_running_loop().time() + delay_s
 
+    async def close(self) -> None:
+        """Cuts every connection and waits until its task has ended."""
+        self.drop_connections()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._timer is not None:
+            self._timer.cancel()
+
     def drop_connections(self) -> int:
         """Cuts every connection without a word; how many there were."""
         for writer in self._writers.values():
@@ -88,6 +97,9 @@ class Broker:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self)
         self._writers[connection] = writer
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         try:
             while not connection.closed and (data := await reader.read(1 << 18)):
                 connection.receive(data)

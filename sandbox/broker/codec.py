@@ -179,7 +179,7 @@ def encode(value: Any) -> bytes:
         return _ENCODERS[type(value)](value)
     except KeyError:
         raise CodecError(f"no AMQP type for {type(value).__name__}") from None
-    except struct.error as error:
+    except (struct.error, UnicodeEncodeError) as error:
         raise CodecError(f"{value!r} does not fit its AMQP type: {error}") from None
 
 

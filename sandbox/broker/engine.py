@@ -172,11 +172,12 @@ class Queue:
         self._due.clear()
         for entry in entries:
             entry.enqueued_at -= milliseconds
-            entry.locked_until -= milliseconds
             if entry.expires_at is not None:
                 entry.expires_at -= milliseconds
             self.put(entry)
-            self._expect(entry.locked_until, entry)
+            if entry.lock_token is not None:
+                entry.locked_until -= milliseconds
+                self._expect(entry.locked_until, entry)
             self._journal.keep(self.name, entry)
         for message_id in self.seen:
             self.seen[message_id] -= milliseconds

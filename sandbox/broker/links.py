@@ -226,14 +226,15 @@ class Requests(Incoming):
 
     def accept(self, payload: bytes, message_format: int) -> Described:
         request = read_request(payload)
-        reply = self._put_token(request) if self._queue is None else management.answer(self._queue, request)
+        reply = self._authorize(request) if self._queue is None else management.answer(self._queue, request)
         for link in self.session.links.values():
             if isinstance(link, Replies) and link.node == self._node:
                 link.reply(reply)
                 return Described(ACCEPTED, [])
         return rejected("amqp:not-allowed", f"Open a receiver on {self._node} before sending requests to it.")
 
-    def _put_token(self, request: Request) -> bytes:
+    def _authorize(self, request: Request) -> bytes:
+        """put-token, the only operation of $cbs that there is use for."""
         audience = str(request.properties.get("name", ""))
         now_s = self.broker.namespace.clock() // 1000
         refusal = sas.refusal(str(request.body), audience, self.broker.access, now_s)
@@ -276,6 +277,8 @@ def open_link(session: Session, attach: Attach) -> Link:
     except NotFound as error:
         raise Refused("amqp:not-found", str(error)) from None
     if attach.role is SENDER:
+        if queue.dead_letters is None:
+            raise Refused("amqp:not-allowed", f"Messages cannot be sent to '{path}'; they are dead-lettered into it.")
         return Inbox(session, attach.handle, queue)
     filters = fields[7] if len(fields) > 7 else None
     if isinstance(filters, dict) and _SESSION_FILTER in filters:

@@ -150,7 +150,7 @@ def body_value(message: Message) -> Any:
         return b"".join(data)
     if any(kind == VALUE for kind, _ in parts):
         return next(value for kind, value in parts if kind == VALUE)
-    return [value for kind, value in parts if kind == SEQUENCE]
+    return [value for kind, value in parts if kind == SEQUENCE] or b""
 
 
 # requests to $cbs and $management -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from sandbox.broker.performatives import (
     Performative,
     Transfer,
     error,
+    rejected,
 )
 
 if TYPE_CHECKING:
@@ -115,16 +116,14 @@ class Session:
             self.flow(None)
 
     def _settle(self, disposition: Disposition) -> None:
-        last = disposition.first if disposition.last is None else disposition.last
-        wanted = range(disposition.first, last + 1)
-        known = (
-            [i for i in wanted if i in self.unsettled]
-            if len(wanted) <= len(self.unsettled) + 1
-            else sorted(i for i in self.unsettled if i in wanted)
-        )
-        for delivery_id in known:
-            link, token = self.unsettled.pop(delivery_id)
-            outcome = link.settle(token, disposition.state)
+        first, last = disposition.first, disposition.last
+        one = last is None or last == first
+        for delivery_id in [first] if one else sorted(i for i in self.unsettled if first <= i <= (last or first)):
+            link, token = self.unsettled.pop(delivery_id, (None, None))
+            if link is None or token is None:
+                outcome = rejected("com.microsoft:message-lock-lost", f"delivery {delivery_id} is settled already")
+            else:
+                outcome = link.settle(token, disposition.state)
             if not disposition.settled:
                 self.settled(SENDER, delivery_id, outcome)
 
