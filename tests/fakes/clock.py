@@ -1,0 +1,28 @@
+"""A clock that moves only when it is told to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class VirtualClock:
+    """`shared.ports.Clock`. Never goes backwards unless `set` says so."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def set(self, moment: datetime) -> None:
+        """For clock jumps, in either direction."""
+        self._now = moment
+
+    def monotonic(self) -> float:
+        """Seconds, for what counts time and knows no dates."""
+        return self._now.timestamp()
