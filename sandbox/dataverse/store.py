@@ -1,0 +1,240 @@
+"""Rows, tombstones, waiting messages and settings in one SQLite file, with a copy of the rows in memory for reading.
+
+Every write of a row takes the next version number, and everything done within one `transaction` is on disk together or
+not at all, also when the process is killed. Knows neither columns nor HTTP: see `writes` for what a write means.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+type Row = Mapping[str, Any]
+"""Column → str, int, Decimal, bool, tuple of ints (choices) or `Ref`; empty columns are absent. Never changed."""
+
+_FIRST_VERSION = 7_700_000
+_TABLES = """
+CREATE TABLE IF NOT EXISTS rows (tbl TEXT, id TEXT, version INTEGER, data TEXT, PRIMARY KEY (tbl, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_by_version ON rows (version);
+CREATE TABLE IF NOT EXISTS deleted (tbl TEXT, id TEXT, version INTEGER, PRIMARY KEY (version));
+CREATE TABLE IF NOT EXISTS outbox (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, body BLOB, properties TEXT, due REAL, attempts INTEGER DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+"""
+
+
+class Ref(NamedTuple):
+    """A lookup's value."""
+
+    table: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message on its way to a queue. `due` is in seconds of the real clock."""
+
+    n: int
+    queue: str
+    body: bytes
+    properties: dict[str, str]
+    due: float
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened last to a row; `row` is None when it was deleted."""
+
+    version: int
+    table: str
+    id: str
+    row: Row | None
+
+
+class Store:
+    """The environment's data. One writer at a time; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_TABLES)
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._undo: list[tuple[str, str, Row | None]] | None = None
+        for table, row_id, data in self._database.execute("SELECT tbl, id, data FROM rows"):
+            self._rows.setdefault(table, {})[row_id] = _decode(data)
+        self._version = int(self.setting("version", _FIRST_VERSION))
+
+    @property
+    def version(self) -> int:
+        """The version number given out last."""
+        return self._version
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; a transaction within another one is a part of it."""
+        with self._lock:
+            if self._undo is not None:
+                yield
+                return
+            self._undo, before = [], self._version
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.put_setting("version", self._version)
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                self._version = before
+                for table, row_id, old in reversed(self._undo):
+                    self._remember(table, row_id, old)
+                raise
+            finally:
+                self._undo = None
+
+    def clear(self) -> None:
+        """Forget everything, settings included; versions start again."""
+        with self._lock:
+            self._rows.clear()
+            for table in ("rows", "deleted", "outbox", "settings"):
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand two lines up
+            self._version = _FIRST_VERSION
+
+    # rows -----------------------------------------------------------------------------------------------------------
+    def get(self, table: str, row_id: str) -> Row | None:
+        return self._rows.get(table, {}).get(row_id)
+
+    def all(self, table: str) -> dict[str, Row]:
+        """Id → row, as of now."""
+        with self._lock:
+            return dict(self._rows.get(table, {}))
+
+    def put(self, table: str, row_id: str, row: Row) -> Row:
+        """Write a row under the next version; within a transaction only."""
+        stored = {name: value for name, value in row.items() if value is not None}
+        stored["versionnumber"] = self._next_version()
+        self._keep(table, row_id)
+        self._remember(table, row_id, stored)
+        self._database.execute(
+            "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", (table, row_id, self._version, _encode(stored))
+        )
+        return stored
+
+    def remove(self, table: str, row_id: str) -> None:
+        """Delete a row and leave a tombstone; within a transaction only."""
+        self._keep(table, row_id)
+        self._remember(table, row_id, None)
+        self._database.execute("DELETE FROM rows WHERE tbl = ? AND id = ?", (table, row_id))
+        self._database.execute("INSERT INTO deleted VALUES (?, ?, ?)", (table, row_id, self._next_version()))
+
+    def changes(self, since: int, table: str | None = None) -> list[Change]:
+        """The last change of each row after version `since`, oldest first."""
+        which = "" if table is None else " AND tbl = ?"
+        arguments = (since,) if table is None else (since, table)
+        with self._lock:
+            written = self._database.execute(
+                f"SELECT version, tbl, id, data FROM rows WHERE version > ?{which}",  # noqa: S608 - fixed text
+                arguments,
+            ).fetchall()
+            gone = self._database.execute(
+                f"SELECT version, tbl, id FROM deleted WHERE version > ?{which}",  # noqa: S608 - fixed text
+                arguments,
+            ).fetchall()
+        changes = [Change(version, name, row_id, _decode(data)) for version, name, row_id, data in written]
+        alive = {(change.table, change.id) for change in changes}
+        last = {(name, row_id): version for version, name, row_id in sorted(gone)}
+        changes += [
+            Change(version, name, row_id, None)
+            for (name, row_id), version in last.items()
+            if (name, row_id) not in alive
+        ]
+        return sorted(changes, key=lambda change: change.version)
+
+    def _next_version(self) -> int:
+        self._version += 1
+        return self._version
+
+    def _keep(self, table: str, row_id: str) -> None:
+        if self._undo is None:
+            raise RuntimeError("rows are written within a transaction only")
+        self._undo.append((table, row_id, self.get(table, row_id)))
+
+    def _remember(self, table: str, row_id: str, row: Row | None) -> None:
+        rows = self._rows.setdefault(table, {})
+        if row is None:
+            rows.pop(row_id, None)
+        else:
+            rows[row_id] = row
+
+    # settings -------------------------------------------------------------------------------------------------------
+    def setting(self, name: str, default: Any = None) -> Any:
+        with self._lock:
+            found = self._database.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return default if found is None else json.loads(found[0])
+
+    def put_setting(self, name: str, value: Any) -> None:
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+
+    # outbox ---------------------------------------------------------------------------------------------------------
+    def post(self, queue: str, body: bytes, properties: Mapping[str, str], due: float) -> None:
+        """Keep a message for sending, together with the row change of the same transaction."""
+        self._database.execute(
+            "INSERT INTO outbox (queue, body, properties, due) VALUES (?, ?, ?, ?)",
+            (queue, body, json.dumps(dict(properties)), due),
+        )
+
+    def waiting(self, queue: str, limit: int = 200) -> list[Waiting]:
+        """The messages of a queue that are due first."""
+        with self._lock:
+            found = self._database.execute(
+                "SELECT n, queue, body, properties, due, attempts FROM outbox WHERE queue = ? ORDER BY due, n LIMIT ?",
+                (queue, limit),
+            ).fetchall()
+        return [Waiting(n, q, body, json.loads(props), due, tries) for n, q, body, props, due, tries in found]
+
+    def queues_waiting(self) -> dict[str, int]:
+        with self._lock:
+            found = self._database.execute("SELECT queue, COUNT(*) FROM outbox GROUP BY queue").fetchall()
+        return dict(found)
+
+    def postpone(self, n: int, due: float) -> None:
+        with self._lock:
+            self._database.execute("UPDATE outbox SET due = ?, attempts = attempts + 1 WHERE n = ?", (due, n))
+
+    def sent(self, n: int) -> None:
+        with self._lock:
+            self._database.execute("DELETE FROM outbox WHERE n = ?", (n,))
+
+
+def _encode(row: Row) -> str:
+    plain: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Ref):
+            plain[name] = {"$ref": list(value)}
+        elif isinstance(value, Decimal):
+            plain[name] = {"$number": str(value)}
+        elif isinstance(value, tuple):
+            plain[name] = {"$choices": list(value)}
+        else:
+            plain[name] = value
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _decode(data: str) -> Row:
+    row: dict[str, Any] = json.loads(data)
+    for name, value in row.items():
+        if isinstance(value, dict):
+            ((kind, inner),) = value.items()
+            row[name] = Ref(*inner) if kind == "$ref" else Decimal(inner) if kind == "$number" else tuple(inner)
+    return row
