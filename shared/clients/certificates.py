@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from threading import Timer
 from urllib.parse import SplitResult, urlsplit
@@ -134,10 +135,8 @@ def _read(response: HTTPResponse) -> bytes:
 
 def _hang_up(sock: socket.socket) -> None:
     """End both directions below TLS; the reader sees the end of the stream."""
-    try:
+    with suppress(OSError):  # closed already
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:
-        return  # closed already
 
 
 def _unavailable(reason: str) -> Unavailable:
