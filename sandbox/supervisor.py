@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,9 +23,11 @@ from sandbox.idle import wait_idle
 from sandbox.layout import Layout
 from sandbox.process import READY_WITHIN_S, PartProcess
 
-SIMULATORS = ("broker", "entra", "partner_center", "dataverse")
-PARTS = (*SIMULATORS, "host", "page")
-"""In the order of their start; the simulators need not wait for one another."""
+_STARTS = (("broker", "entra", "partner_center", "dataverse"), ("host", "page"))
+"""Parts of one group start together; the simulators need not wait for one another."""
+_STOPS = (("host", "page"), ("entra", "partner_center", "dataverse"), ("broker",))
+"""Those that use others first, so that they can finish what they do."""
+PARTS = tuple(name for group in _STARTS for name in group)
 _PORTS_OF = {"broker": ("broker", "broker_admin")}
 WEBHOOK_EVENTS = ("referral-created", "referral-updated", "related-referral-created", "related-referral-updated")
 
@@ -109,23 +111,21 @@ class Sandbox:
         authority.ensure(self.layout)
         self._write_settings()
         try:
-            for wave in (SIMULATORS, PARTS[len(SIMULATORS) :]):
-                chosen = [part for name, part in self._parts.items() if name in wave]
-                for part in chosen:
+            for group in map(self._chosen, _STARTS):
+                for part in group:
                     part.start()
-                for part in chosen:
+                for part in group:
                     part.wait_ready(ready_within_s)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop every part: first those that use the others, so that they can finish what they do. May be repeated."""
-        for wave in (PARTS[len(SIMULATORS) :], SIMULATORS):
-            chosen = [part for name, part in self._parts.items() if name in wave]
-            for part in chosen:
+        """Stop every part. May be repeated."""
+        for group in map(self._chosen, _STOPS):
+            for part in group:
                 part.terminate()
-            for part in chosen:
+            for part in group:
                 part.wait()
 
     def kill(self, part: str) -> None:
@@ -169,6 +169,9 @@ class Sandbox:
     def wait_idle(self, within_s: float = 30.0, *, scheduled: bool = True) -> None:
         """Return when nothing moves any more; `StillBusy` (a TimeoutError) says what does. See `sandbox.idle`."""
         wait_idle(self.layout, within_s, scheduled=scheduled)
+
+    def _chosen(self, names: Iterable[str]) -> list[PartProcess]:
+        return [self._parts[name] for name in names if name in self._parts]
 
     def _write_settings(self) -> None:
         document = {"IsEncrypted": False, "Values": self._settings}
