@@ -7,6 +7,7 @@ with an empty body; its traceback is for the log only. The management routes are
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -20,6 +21,7 @@ from sandbox.host.configuration import HostJson
 from sandbox.host.invocations import Invocations
 from sandbox.host.runtime import Datum, Outcome
 
+_log = logging.getLogger("sandbox.host")
 BODY_PATIENCE_S = 30.0
 """How long a request may send nothing while its body is incomplete."""
 
@@ -78,7 +80,12 @@ class HttpFront:
         try:
             async with self._slots:
                 value = _datum(request, parameters, await _body(request, self._settings.body_limit))
-                return _response(await self._invocations.call(route.function, value, {}))
+                outcome = await self._invocations.call(route.function, value, {})
+            try:
+                return _response(outcome)
+            except ValueError as error:  # such as a status of "fine" or a header outside Latin-1
+                _log.error("%s answered what HTTP cannot carry: %s", route.function.name, error)
+                return Response(status_code=500)
         finally:
             self._outstanding -= 1
 

@@ -23,8 +23,8 @@ LONGEST_SLEEP_S = 30.0
 
 
 def next_due(schedule: str, after: datetime) -> datetime:
-    """The first time strictly after `after` (aware) that the schedule names."""
-    due: datetime = croniter(schedule, after, second_at_beginning=True).get_next(datetime)
+    """The first time strictly after `after` (aware) that the schedule names; day and weekday must both fit."""
+    due: datetime = croniter(schedule, after, day_or=False, second_at_beginning=True).get_next(datetime)
     return due
 
 

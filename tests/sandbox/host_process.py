@@ -58,19 +58,19 @@ class Child:
 
 
 class Host:
-    """One app on one state directory; can be started again after its end."""
+    """One app (a folder of `apps`, or any path) on one state directory; can be started again after its end."""
 
-    def __init__(self, app: str, state: Path, *options: str, **settings: object) -> None:
+    def __init__(self, app: str | Path, state: Path, *options: str, **settings: object) -> None:
         self.layout = Layout.create(state)
         self.state = state
         self.record = state / "record"
         self.record.touch()
         values = {"RECORD": str(self.record), **settings}
         (state / "local.settings.json").write_text(json.dumps({"Values": values}), encoding="utf-8")
-        self._command = ("sandbox.host", state, "--app", str(APPS / app), *options)
+        self._options = ("--app", str(APPS / app), *options)
 
     def start(self, *, ready: bool = True) -> Child:
-        self.child = Child(*self._command)
+        self.child = Child("sandbox.host", self.state, *self._options)
         if ready:
             self.child.wait_ready()
         return self.child

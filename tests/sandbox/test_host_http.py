@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import random
+import shutil
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.host_process import Host, wait_for
+from tests.sandbox.host_process import APPS, Host, wait_for
 
 LIMIT = 300_000
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("host-http")]
@@ -120,6 +121,31 @@ def test_a_failure_shows_nothing_to_the_caller_and_one_line_to_the_log(host: Hos
     assert "Traceback" not in host.child.text()
     assert "Traceback" in (host.state / "logs" / "host-detail.log").read_text()
     assert host.counts(name) == {"invocations": 1, "succeeded": 0, "failed": 1, "running": 0}
+
+
+def test_an_answer_that_http_cannot_carry_is_a_500(host: Host) -> None:
+    answer = host.get("/api/header")
+    assert (answer.status_code, answer.content) == (500, b"")
+    assert "header answered what HTTP cannot carry" in host.child.text()
+
+
+def test_a_function_that_takes_longer_than_function_timeout_fails(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(APPS / "web", app)
+    (app / "host.json").write_text('{"version": "2.0", "functionTimeout": "00:00:01"}')
+    host = Host(app, tmp_path, TIMER_SCHEDULE="0 0 3 * * *")
+    host.start()
+    assert host.get("/api/slow?s=3").status_code == 500
+    assert "failed: did not end within the functionTimeout of 1 s" in host.child.text()
+    assert host.child.end() == 0
+
+
+def test_environment_variables_win_over_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMER_SCHEDULE", "not a schedule")
+    host = Host("web", tmp_path, TIMER_SCHEDULE="0 0 3 * * *")
+    child = host.start(ready=False)
+    assert child.process.wait(10) == 1
+    assert 'the schedule "not a schedule"' in child.text()
 
 
 def test_too_large_a_body_is_refused_before_it_is_read(host: Host) -> None:

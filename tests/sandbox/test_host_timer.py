@@ -70,6 +70,8 @@ def test_a_timer_runs_on_schedule_and_remembers_what_was_due_while_the_host_was_
         ("0 */5 * * * *", "2026-03-01T10:05:00+00:00"),
         ("*/10 * * * * *", "2026-03-01T10:02:40+00:00"),
         ("0 30 2 * * Mon-Fri", "2026-03-02T02:30:00+00:00"),
+        ("0 0 0 13 * Fri", "2026-03-13T00:00:00+00:00"),
+        ("0 0 0 14 * Fri", "2026-08-14T00:00:00+00:00"),
     ],
 )
 def test_schedules_have_seconds_first(schedule: str, due: str) -> None:

@@ -67,6 +67,11 @@ def wrong(req: func.HttpRequest) -> func.HttpResponse:
     return {"not": "a response"}  # type: ignore[return-value]  # what the worker must refuse to encode
 
 
+@app.route(route="header", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def header(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("x", headers={"X-Check": "✔"})
+
+
 @app.route(route="slow", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def slow(req: func.HttpRequest) -> str:
     time.sleep(float(req.params["s"]))
