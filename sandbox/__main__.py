@@ -10,14 +10,13 @@ import argparse
 import signal
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
 import requests
 
-from sandbox.clients import PartnerCenterPortal, Refused, Seller
+from sandbox.clients import Refused
 from sandbox.deals import Compared
 from sandbox.idle import StillBusy
 from sandbox.layout import Layout
@@ -76,20 +75,19 @@ def _run(layout: Layout, *, once: bool, patience_s: float) -> int:
 
 def _play(sandbox: Sandbox, patience_s: float) -> bool:
     """Play every story and print the verdict; whether all arrived and both sides agree."""
-    with closing(Seller(sandbox.layout)) as seller, closing(PartnerCenterPortal(sandbox.layout)) as portal:
-        opportunities = []
-        try:
-            for number, (title, play) in enumerate(STORIES.items(), start=1):
-                print(f"{number}. {title}")
-                opportunities.append(play(Stage(seller, portal, _tell, patience_s)))
-                print()
-            sandbox.wait_idle(patience_s)
-            overview = read_overview(seller, portal)
-            tables = [overview.comparison(opportunity) for opportunity in opportunities]
-        except (NotSeen, Refused, StillBusy, LookupError, requests.RequestException) as error:
-            logs = sandbox.layout.state / "logs"
-            print(f"\nThe two sides do not agree: {error}\nWhat the parts did stands in {logs}.")
-            return False
+    opportunities = []
+    try:
+        for number, (title, play) in enumerate(STORIES.items(), start=1):
+            print(f"{number}. {title}")
+            opportunities.append(play(Stage(sandbox.seller, sandbox.portal, _tell, patience_s)))
+            print()
+        sandbox.wait_idle(patience_s)
+        overview = read_overview(sandbox.seller, sandbox.portal)
+        tables = [overview.comparison(opportunity) for opportunity in opportunities]
+    except (NotSeen, Refused, StillBusy, LookupError, requests.RequestException) as error:
+        logs = sandbox.layout.state / "logs"
+        print(f"\nThe two sides do not agree: {error}\nWhat the parts did stands in {logs}.")
+        return False
     return _print_verdict([row for table in tables for row in table], tables)
 
 

@@ -2,7 +2,7 @@
 
     with Sandbox(Layout.create(directory)) as sandbox:
         sandbox.register_webhook()
-        Seller(sandbox.layout).opportunity(...)
+        sandbox.seller.deal(...)
         sandbox.wait_idle()
 
 The command line (`sandbox.__main__`) and the acceptance tests use it alike. It never looks into the parts: they are
@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from sandbox import authority
-from sandbox.clients import connection
+from sandbox.clients import PartnerCenterPortal, Seller, connection
 from sandbox.idle import wait_idle
 from sandbox.layout import Layout
 from sandbox.process import READY_WITHIN_S, PartProcess
@@ -91,6 +92,16 @@ class Sandbox:
             name: PartProcess(name, layout.state, without=frozenset(self._settings)) for name in PARTS if name in parts
         }
 
+    @cached_property
+    def seller(self) -> Seller:
+        """The seller in Dynamics 365; closed with the sandbox."""
+        return Seller(self.layout)
+
+    @cached_property
+    def portal(self) -> PartnerCenterPortal:
+        """The users of Partner Center; closed with the sandbox."""
+        return PartnerCenterPortal(self.layout)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -122,6 +133,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop every part. May be repeated."""
+        self.seller.close()  # a server waits a while for clients that hold their connection open
+        self.portal.close()
         for group in map(self._chosen, _STOPS):
             for part in group:
                 part.terminate()
