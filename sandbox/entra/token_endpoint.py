@@ -74,7 +74,10 @@ class TokenEndpoint:
 
     async def version_2(self, request: Request) -> Response:
         form = await self._form(request)
-        return JSONResponse(self._answer(form, self._audience_of_scope(form.get("scope", ""))))
+        scope = form.get("scope", "")
+        if form.get("grant_type") in _DEVICE_CODE_GRANTS and not scope:
+            return JSONResponse(self._answer(form, ""))  # the scope was named when the code was asked for
+        return JSONResponse(self._answer(form, self._audience_of_scope(scope)))
 
     async def version_1(self, request: Request) -> Response:
         """As version 2, but the audience is named as `resource` and every number is a string."""
@@ -129,7 +132,6 @@ class TokenEndpoint:
                 raise oauth_refusal(*code)
             user = self._layout.service_user
             fresh = self._directory.new_refresh_token(user, client_id)
-            # The resource was named when the code was asked for; a redemption need not repeat it.
             return self._tokens(self._audience_of_scope(code.scope), client_id, user=user, refresh_token=fresh)
         raise oauth_refusal("unsupported_grant_type", 70003, f"The grant type '{grant}' is not supported.")
 

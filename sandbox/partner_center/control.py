@@ -1,7 +1,7 @@
 """Switches and sights below `/_sim` that belong to no actor: quirks, delivery, events, attempts, idleness.
 
-Our own invention. `PUT` merges the given members into what is set; `POST /_sim/reset` restores the defaults. The certificate, which the
-vendor serves from a storage account, is served here as well.
+Our own invention. `PUT` merges the given members into what is set; `POST /_sim/reset` restores the defaults. The
+certificate, which the vendor serves from a storage account, is served here as well.
 """
 
 from __future__ import annotations
