@@ -10,7 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 
-from sandbox.dataverse import actions, errors, query, rows
+from sandbox.dataverse import actions, errors, metadata, query, rows
 from sandbox.dataverse.binding import table_of
 from sandbox.dataverse.environment import Environment
 from sandbox.dataverse.schema import Table
@@ -104,6 +104,10 @@ def dispatch(env: Environment, request: ApiRequest) -> ApiResponse:
     unbound = _UNBOUND.get((request.method, path[0].name))
     if unbound is not None:
         return unbound(env, request)
+    if path[0].name in metadata.ROOTS:
+        if request.method != "GET":
+            raise _not_allowed(request)
+        return metadata.read(env, request, path, wanted)
     table = table_of(env, path[0].name)
     if path[0].key is None:
         return _on_set(env, request, table, path, wanted, prefer)

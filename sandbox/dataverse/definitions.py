@@ -65,7 +65,8 @@ def add_table(schema: Schema, name: str, entry: dict[str, Any], options: dict[st
     schema.put_table(table)
     if ownership == "user":
         _add_lookup(schema, name, {"name": "ownerid", "kind": "Owner", "targets": ["systemuser", "team"]})
-        _add_lookup(schema, name, {"name": "owningbusinessunit", "target": "businessunit", "read_only": True})
+        for owning, target in (("user", "systemuser"), ("team", "team"), ("businessunit", "businessunit")):
+            _add_lookup(schema, name, {"name": f"owning{owning}", "target": target, "read_only": True})
     if table.currency:
         currency = {"name": "transactioncurrencyid", "label": "Currency", "target": "transactioncurrency"}
         _add_lookup(schema, name, currency)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.dataverse import definitions
 from sandbox.dataverse.schema import Column, Schema
-from sandbox.dataverse.store import Ref, Row, Store
+from sandbox.dataverse.store import Ref, Row, Store, Waiting
 from sandbox.dataverse.values import labelled
 from sandbox.layout import Layout
 
@@ -146,6 +146,28 @@ class Environment:
         """The currency row whose symbol, precision and rate apply to `row`."""
         chosen = self.store.get(*row["transactioncurrencyid"]) if "transactioncurrencyid" in row else None
         return chosen or self.store.get(*self.base_currency()) or {}
+
+    def rows_of(self, table: str) -> dict[str, Row]:
+        """Id → row, system jobs included, which are no stored rows but the messages that wait."""
+        if table != "asyncoperation":
+            return self.store.all(table)
+        return {waiting.job["operation_id"]: self._system_job(waiting) for waiting in self.store.waiting(limit=5000)}
+
+    def _system_job(self, waiting: Waiting) -> Row:
+        step = Ref("sdkmessageprocessingstep", waiting.job["step_id"])
+        tried = waiting.attempts > 0
+        return {
+            "asyncoperationid": waiting.job["operation_id"],
+            "name": self.name_of(step) or "",
+            "statecode": 1 if tried else 0,
+            "statuscode": 10 if tried else 0,
+            "operationtype": 1,
+            "messagename": waiting.job["message"],
+            "retrycount": waiting.attempts,
+            "createdon": waiting.job["created_on"],
+            "owningextensionid": step,
+            "versionnumber": self.store.version,
+        }
 
     def formatted(self, column: Column, value: Any, row: Row) -> str | None:
         """A value's text for people, as in formatted-value annotations and images."""

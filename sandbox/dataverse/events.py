@@ -18,6 +18,7 @@ from sandbox.dataverse.environment import Caller, Environment
 from sandbox.dataverse.payload import NO_ONE, Snapshot, pairs, reference
 from sandbox.dataverse.schema import Table
 from sandbox.dataverse.store import Ref, Row
+from sandbox.dataverse.values import stamp
 
 SIZE_LIMIT = 192 * 1024
 _CLAIMS = "http://schemas.microsoft.com/xrm/2011/Claims/"
@@ -53,10 +54,16 @@ def emit(env: Environment, caller: Caller, event: Event) -> None:
         endpoint = env.store.get(*step["eventhandler"])
         if endpoint is None or "path" not in endpoint:
             continue
-        body, reduced = _body(env, caller, event, Ref("sdkmessageprocessingstep", step_id))
+        job = {
+            "operation_id": str(uuid.uuid4()),
+            "step_id": step_id,
+            "message": event.message,
+            "created_on": stamp(env.now()),
+        }
+        body, reduced = _body(env, caller, event, job)
         if body is None:
             continue  # too large even when reduced: the job fails and nothing is sent
-        env.store.post(endpoint["path"], body, _properties(env, caller, event, endpoint, reduced), _due(env))
+        env.store.post(endpoint["path"], body, _properties(env, caller, event, endpoint, reduced), job, _due(env))
 
 
 def _applies(env: Environment, step: Row, event: Event) -> bool:
@@ -97,9 +104,9 @@ def _properties(env: Environment, caller: Caller, event: Event, endpoint: Row, r
     return claims
 
 
-def _body(env: Environment, caller: Caller, event: Event, step: Ref) -> tuple[bytes | None, bool]:
+def _body(env: Environment, caller: Caller, event: Event, job: Mapping[str, str]) -> tuple[bytes | None, bool]:
     """The document, and whether it was reduced; None when it stays too large."""
-    context = _context(env, caller, event, step)
+    context = _context(env, caller, event, job)
     body = payload.dump(context).encode()
     if len(body) <= SIZE_LIMIT:
         return body, False
@@ -112,8 +119,8 @@ def _body(env: Environment, caller: Caller, event: Event, step: Ref) -> tuple[by
     return (body if len(body) <= SIZE_LIMIT else None), True
 
 
-def _context(env: Environment, caller: Caller, event: Event, step: Ref) -> dict[str, Any]:
-    switches = env.events
+def _context(env: Environment, caller: Caller, event: Event, job: Mapping[str, str]) -> dict[str, Any]:
+    switches, step = env.events, Ref("sdkmessageprocessingstep", job["step_id"])
     variables = {"IsAutoTransact": True, "AcceptLang": "en-US", "DefaultsAddedFlag": True}
     changed = {"__type": "KeyValuePairOfstringstring:#System.Collections.Generic"}
     shared = {**variables, "ChangedEntityTypes": [{**changed, "key": event.table.name, "value": event.message}]}
@@ -125,7 +132,9 @@ def _context(env: Environment, caller: Caller, event: Event, step: Ref) -> dict[
     if switches.unknown_members:
         shared["x-ms-app-name"] = "unknown"
     input_parameters = {"Target": _target(env, event, event.target)}
-    context = _frame(env, caller, event, step) | {
+    context = _frame(env, caller, event) | {
+        "OperationId": job["operation_id"],
+        "OwningExtension": reference(step, typed=False),
         "InputParameters": pairs(input_parameters),
         "OutputParameters": pairs({"id": event.id}) if event.message == "Create" else [],
         "ParentContext": None,
@@ -153,7 +162,7 @@ def _context(env: Environment, caller: Caller, event: Event, step: Ref) -> dict[
     return dict(sorted(context.items()))
 
 
-def _frame(env: Environment, caller: Caller, event: Event, step: Ref) -> dict[str, Any]:
+def _frame(env: Environment, caller: Caller, event: Event) -> dict[str, Any]:
     user = env.store.get("systemuser", caller.user_id) or {}
     unit = user.get("businessunitid") or env.root_business_unit()
     organization_id = env.layout.dataverse_organization_id
@@ -171,10 +180,8 @@ def _frame(env: Environment, caller: Caller, event: Event, step: Ref) -> dict[st
         "MessageName": event.message,
         "Mode": 1,
         "OperationCreatedOn": payload.date(env.now(), "+0000"),
-        "OperationId": str(uuid.uuid4()),
         "OrganizationId": organization_id,
         "OrganizationName": f"unq{organization_id.replace('-', '')[:29]}",
-        "OwningExtension": reference(step, typed=False),
         "PrimaryEntityId": event.id,
         "PrimaryEntityName": event.table.name,
         "RequestId": caller.request_id or caller.correlation_id,

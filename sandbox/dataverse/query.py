@@ -110,7 +110,7 @@ def single(
 
 
 def _matching(env: Environment, table: Table, options: Options) -> tuple[list[Row], int]:
-    rows = list(env.store.all(table.name).values())
+    rows = list(env.rows_of(table.name).values())
     if options.filter is not None:
         chosen = compile_filter(env, table, options.filter)
         rows = [row for row in rows if chosen(row)]
@@ -169,6 +169,8 @@ def _expanded(
 ) -> dict[str, Any]:
     column = table.column_of_navigation(navigation)
     if column is not None:
+        if column.kind == "Owner" and nested.select is not None and set(nested.select) != {column.name}:
+            raise errors.unknown_property("principal", next(n for n in nested.select if n != column.name))
         ref: Ref | None = row.get(column.name)
         if ref is None or ref.table not in column.navigation[navigation]:
             target = env.schema.tables[column.navigation[navigation][0]]

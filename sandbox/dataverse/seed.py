@@ -48,7 +48,7 @@ def add(env: Environment, table_name: str, row_id: str, values: dict[str, Any]) 
     row |= {"statecode": reason.state, "statuscode": reason.value, "createdon": now, "modifiedon": now}
     row |= {"createdby": me, "modifiedby": me, table.primary_id: row_id}
     if table.ownership == "user":
-        row["ownerid"] = me
+        row["ownerid"] = row["owninguser"] = me
     env.store.put(table_name, row_id, row | values)
     return Ref(table_name, row_id)
 

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS rows (tbl TEXT, id TEXT, version INTEGER, data TEXT, 
 CREATE INDEX IF NOT EXISTS rows_by_version ON rows (version);
 CREATE TABLE IF NOT EXISTS deleted (tbl TEXT, id TEXT, version INTEGER, PRIMARY KEY (version));
 CREATE TABLE IF NOT EXISTS outbox (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, body BLOB, properties TEXT, due REAL, attempts INTEGER DEFAULT 0
+    n INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, body BLOB, properties TEXT, job TEXT, due REAL,
+    attempts INTEGER DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
@@ -46,6 +47,8 @@ class Waiting:
     queue: str
     body: bytes
     properties: dict[str, str]
+    job: dict[str, str]
+    """The system job behind it: operation_id, step_id, message, created_on."""
     due: float
     attempts: int
 
@@ -187,21 +190,25 @@ class Store:
             self._database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
 
     # outbox ---------------------------------------------------------------------------------------------------------
-    def post(self, queue: str, body: bytes, properties: Mapping[str, str], due: float) -> None:
+    def post(self, queue: str, body: bytes, properties: Mapping[str, str], job: Mapping[str, str], due: float) -> None:
         """Keep a message for sending, together with the row change of the same transaction."""
         self._database.execute(
-            "INSERT INTO outbox (queue, body, properties, due) VALUES (?, ?, ?, ?)",
-            (queue, body, json.dumps(dict(properties)), due),
+            "INSERT INTO outbox (queue, body, properties, job, due) VALUES (?, ?, ?, ?, ?)",
+            (queue, body, json.dumps(dict(properties)), json.dumps(dict(job)), due),
         )
 
-    def waiting(self, queue: str, limit: int = 200) -> list[Waiting]:
-        """The messages of a queue that are due first."""
+    def waiting(self, queue: str | None = None, limit: int = 200) -> list[Waiting]:
+        """The messages of a queue, or of all, that are due first."""
         with self._lock:
             found = self._database.execute(
-                "SELECT n, queue, body, properties, due, attempts FROM outbox WHERE queue = ? ORDER BY due, n LIMIT ?",
+                "SELECT n, queue, body, properties, job, due, attempts FROM outbox"
+                " WHERE queue = ?1 OR ?1 IS NULL ORDER BY due, n LIMIT ?2",
                 (queue, limit),
             ).fetchall()
-        return [Waiting(n, q, body, json.loads(props), due, tries) for n, q, body, props, due, tries in found]
+        return [
+            Waiting(n, name, body, json.loads(properties), json.loads(job), due, attempts)
+            for n, name, body, properties, job, due, attempts in found
+        ]
 
     def queues_waiting(self) -> dict[str, int]:
         with self._lock:

@@ -38,6 +38,7 @@ def create(env: Environment, caller: Caller, table: Table, values: Mapping[str, 
         if table.ownership == "user":
             row.setdefault("ownerid", Ref("systemuser", caller.user_id))
             row["owningbusinessunit"] = env.root_business_unit()
+            _name_owner(row)
         me = Ref("systemuser", caller.user_id)
         row |= {"createdon": now, "modifiedon": now, "createdby": me, "modifiedby": me}
         sales.complete(env, table, row, set(row), None)
@@ -119,6 +120,8 @@ def _apply(
         row = {name: value for name, value in row.items() if value is not None}
         row |= {"modifiedon": stamp(env.now()), "modifiedby": Ref("systemuser", caller.user_id)}
         sent = set(values)
+        if "ownerid" in sent:
+            _name_owner(row)
         calculated = sales.complete(env, table, row, sent | set(quietly or {}), before) if sent - set(_STATE) else set()
         if quietly:
             sales.complete(env, table, row, set(quietly), before)
@@ -131,6 +134,12 @@ def _apply(
         }
         target |= {name: stored.get(name) for name in sorted(calculated)}
         events.emit(env, caller, events.Event("Update", table, row_id, before, stored, sent, target))
+
+
+def _name_owner(row: dict[str, Any]) -> None:
+    """The owner shows in one of two more lookups, since `ownerid` itself cannot be expanded."""
+    owner: Ref = row["ownerid"]
+    row["owninguser"], row["owningteam"] = (owner, None) if owner.table == "systemuser" else (None, owner)
 
 
 def _existing(env: Environment, table: Table, row_id: str) -> Row:
