@@ -43,10 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         layout = Layout.load(options.state)
     except FileNotFoundError:
         return _fail(f"There is no sandbox in {options.state}: start `python -m sandbox` once, it makes one.")
-    except ValueError as error:
-        return _fail(
-            f"{options.state / 'sandbox.json'} cannot be understood; remove it and start `python -m sandbox`. {error}"
-        )
+    except ValueError:
+        path = options.state / "sandbox.json"
+        return _fail(f"{path} is not a sandbox's layout: remove it and start `python -m sandbox`, it makes a new one.")
     try:
         asyncio.run(_run(layout, options))
     except OSError as error:
@@ -72,9 +71,10 @@ async def _run(layout: Layout, options: argparse.Namespace) -> None:
         store.load(namespace)
         access = AccessKey.of(layout.service_bus_connection)
         broker = Broker(namespace, store, access, options.message_size_limit)
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            # Not loop.add_signal_handler, which Windows does not have.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
         config = uvicorn.Config(Admin(broker).app(), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         admin = AdminServer(config)
         serving = asyncio.create_task(admin.serve(sockets=[admin_listener]))

@@ -14,8 +14,8 @@ import sqlite3
 from sandbox.broker.connection import Connection
 from sandbox.broker.engine import Queue
 from sandbox.broker.faults import Faults
-from sandbox.broker.links import Outbox
 from sandbox.broker.namespace import Namespace
+from sandbox.broker.queue_links import Outbox
 from sandbox.broker.sas import AccessKey
 from sandbox.broker.store import Store
 

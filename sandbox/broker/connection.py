@@ -113,6 +113,7 @@ class Connection:
             case SaslInit() if kind == _SASL:
                 refused = performative.mechanism != "ANONYMOUS"
                 self.send(0, SaslOutcome(UByte(1 if refused else 0)), kind=_SASL)
+                self.closed = refused
             case Open():
                 self.peer_frame_size = int(performative.max_frame_size or FRAME_SIZE)
                 self.send(0, Open("sandbox-broker", None, UInt(FRAME_SIZE), UShort(255)))

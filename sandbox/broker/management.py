@@ -1,7 +1,7 @@
 """The operations of a queue's $management node: what the SDK does outside of transfers and dispositions.
 
 Each takes the queue and the request's body and returns the reply's body; refusals become a status and a condition that
-the SDK turns into its exceptions. No links here: `links` carries requests and replies.
+the SDK turns into its exceptions. No links here: `node_links` carries requests and replies.
 """
 
 from __future__ import annotations

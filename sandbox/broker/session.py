@@ -1,7 +1,7 @@
 """An AMQP session: transfer numbers, windows, and which link a frame belongs to.
 
 One per channel of a connection. It numbers outgoing deliveries and remembers the unsettled ones, so that a disposition
-finds the message again. What links do with transfers is in `links`.
+finds the message again. What links do with transfers is in `links` and its neighbours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from sandbox.broker.amqp_types import Described, UInt
-from sandbox.broker.links import Link, Outbox, Refused, open_link
+from sandbox.broker.doors import Refused, open_link
+from sandbox.broker.links import Link
 from sandbox.broker.performatives import (
     RECEIVER,
     SENDER,
@@ -27,6 +28,7 @@ from sandbox.broker.performatives import (
 
 if TYPE_CHECKING:
     from sandbox.broker.connection import Connection
+    from sandbox.broker.queue_links import Outbox
 
 WINDOW = 1 << 20
 """Transfer frames we are willing to take; refreshed with every flow we send."""

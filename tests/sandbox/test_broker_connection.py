@@ -10,6 +10,7 @@ import pytest
 from azure.servicebus._pyamqp.utils import generate_sas_token
 
 from sandbox.broker import sas
+from sandbox.broker.__main__ import main
 from sandbox.broker.amqp_types import Described, Symbol, UByte, UInt, ULong, UShort
 from sandbox.broker.broker import Broker
 from sandbox.broker.connection import AMQP_HEADER, FRAME_SIZE, SASL_HEADER, Connection
@@ -34,6 +35,7 @@ from sandbox.broker.performatives import (
 )
 from sandbox.broker.sas import AccessKey
 from sandbox.broker.store import Store
+from sandbox.layout import Layout
 
 KEY = AccessKey("sandbox", "c2FuZGJveC1rZXk=")
 
@@ -179,3 +181,34 @@ AUDIENCE = "sb://127.0.0.1:5672/parked"
 def test_the_signature_decides(token: str, audience: str, sentence: str | None) -> None:
     refusal = sas.refusal(token, audience, KEY, NOW_S)
     assert (refusal is None) if sentence is None else (refusal is not None and sentence in refusal)
+
+
+def no_layout(state: Path) -> None:
+    (state / "sandbox.json").unlink()
+
+
+def broken_layout(state: Path) -> None:
+    (state / "sandbox.json").write_text("{}")
+
+
+def broken_store(state: Path) -> None:
+    (state / "broker.sqlite").write_bytes(b"not a database" * 100)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (no_layout, "There is no sandbox in"),
+        (broken_layout, "is not a sandbox's layout"),
+        (broken_store, "file is not a database"),
+    ],
+)
+def test_what_prevents_the_start_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], None], sentence: str
+) -> None:
+    Layout.create(tmp_path)
+    spoil(tmp_path)
+    assert main(["--state", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len(said.splitlines()) == 1
