@@ -5,7 +5,7 @@ Built by `shared.app` from real clients and by the tests from fakes; nothing els
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.domain.classify import InboundPolicy
 from shared.domain.terms import Terms
@@ -22,7 +22,7 @@ class Connections:
     registrations: WebhookRegistrations
     clock: Clock
     terms: Terms
-    inbound: InboundPolicy = InboundPolicy()
+    inbound: InboundPolicy = field(default_factory=InboundPolicy)
     default_owner_id: str | None = None
     recreate_missing: bool = False
     """Whether a referral that names an unknown CRM record is imported all the same."""

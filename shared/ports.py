@@ -173,6 +173,10 @@ class Queues(Protocol):
         """Durable when it returns. The message id is derived from the hint, so a repeated send is one message."""
         ...
 
+    def resend(self, queue: str, body: str, *, delay_s: float) -> None:
+        """The same body again after a while; a new message, as it must pass duplicate detection."""
+        ...
+
     def park(self, parked: ParkedMessage) -> None:
         """Set a message aside in the queue `parked`."""
         ...

@@ -162,7 +162,7 @@ class Settings(BaseModel):
         "ignore", description="Referral names a CRM record that does not exist"
     )
     delete_policy: Literal["unlink", "decline"] = Field("unlink", description="A linked opportunity was deleted")
-    sales_stage_words: YesNo = Field(False, description="Send Qualify/Develop/Propose/Close instead of a percentage")
+    sales_stage_words: YesNo = Field(True, description="Send Qualify, Develop, Propose or Close; no: a percentage")
     on_hold_status: int = Field(2, description="Status reason of an inbound deal that awaits the seller's answer")
     active_status: int = Field(1, description="Status reason of an open deal")
     declined_status: int = Field(4, description="Status reason of a lost, declined or expired deal")
@@ -176,6 +176,9 @@ class Settings(BaseModel):
     )
     terminal_grace_minutes: float = Field(
         10, ge=0, le=1440, description="Wait before Won or Lost is sent: it cannot be undone"
+    )
+    create_lease_seconds: float = Field(
+        90, ge=1, le=600, description="How long one run keeps others from creating the same referral"
     )
     brake_closings_per_hour: int = Field(50, ge=1, description="More closings an hour than this pause that direction")
     look_back_hours: float = Field(2, gt=0, description="How far the sweep looks back")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -64,6 +65,15 @@ class ServiceBusQueues:
             content_type="application/json",
             application_properties={"attempt": hint.attempt},
             scheduled_enqueue_time_utc=due_at,
+        )
+        self._link(queue).send(message)
+
+    def resend(self, queue: str, body: str, *, delay_s: float) -> None:
+        message = ServiceBusMessage(
+            body,
+            message_id=uuid.uuid4().hex,
+            content_type="application/json",
+            scheduled_enqueue_time_utc=self._clock() + timedelta(seconds=delay_s),
         )
         self._link(queue).send(message)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from shared.connections import Connections
-from shared.domain import audit, incoming
+from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup, Row
@@ -19,6 +19,7 @@ from shared.handlers import customers, inbound_deals
 from shared.handlers.opportunities import guid, load
 from shared.messages import Hint
 from shared.ports import Condition, PatchOperation
+from shared.row_event import RowEvent
 
 OPEN, QUALIFIED, DISQUALIFIED = 0, 1, 2
 CANCELED = 7
@@ -96,6 +97,27 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
     connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
     inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
     return "lead qualified"
+
+
+def answer(event: RowEvent, connections: Connections) -> str:
+    """A seller qualified or disqualified a lead of ours: accept or decline its referral."""
+    referral_id = event.before.get("cosell_referralidentifier")
+    state = event.target.get("statecode")
+    if event.complete and (not referral_id or state not in (QUALIFIED, DISQUALIFIED)):
+        return "no answer to a referral"
+    lead = connections.dataverse.get("lead", str(event.row_id), _COLUMNS)
+    known, state = lead.text("cosell_referralidentifier"), int(lead.values.get("statecode") or OPEN)
+    if known is None or state == OPEN:
+        return "no answer to a referral"
+    referral = connections.partner_center.get(known)
+    if status_table.of_referral(referral) != "new":
+        return "answered already"
+    if state == DISQUALIFIED:
+        steps = outgoing.status_operations("Closed", "Declined", "Others")
+    else:
+        steps = outgoing.status_operations("Active", "Accepted", None)
+    connections.partner_center.patch(referral.id, [PatchOperation(*step) for step in steps], referral.e_tag)
+    return "declined" if state == DISQUALIFIED else "accepted"
 
 
 def _name_record(connections: Connections, referral: Referral, record_id: str) -> None:

@@ -54,6 +54,11 @@ class FakeQueues(Calls):
         self._put(str(queue), hint.message_id(queue), hint.to_json(), hint.attempt, delay_s)
 
     @port_call
+    def resend(self, queue: str, body: str, *, delay_s: float) -> None:
+        self._number += 1
+        self._put(str(queue), f"again {self._number}", body, 0, delay_s)
+
+    @port_call
     def park(self, parked: ParkedMessage) -> None:
         text = parked.to_json()
         self._put(str(Queue.PARKED), text, text, parked.attempt, 0.0)

@@ -1,0 +1,136 @@
+"""What becomes of a queue message: handled, tried again later, or set aside with its reason (decision A7).
+
+A Python function cannot settle a message: returning completes it, raising brings it back at once. So a failure that may
+pass is answered by a copy scheduled on the next rung of the ladder, and only then the original completes; one that will
+not pass is parked with code, sentence and remedy. When even that send fails the exception goes up, and the queue's own
+redelivery keeps the message. Authorisation and configuration errors park nothing: the message waits and is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.errors import AuthorizationError, Bug, ConfigurationError, Conflict, DataProblem, SyncError, Unavailable
+from shared.messages import Message, ParkedMessage, Queue
+from shared.ports import Clock, Queues
+
+LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
+"""Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage."""
+WAITING_S = 60.0
+"""How often a message is tried while an operator must act."""
+_log = logging.getLogger("cosell.delivery")
+
+
+class Envelope(Message):
+    """A message on the ladder: the original body, and how often it was tried. Hints and Dataverse changes alike."""
+
+    ladder: int
+    """Rungs behind it."""
+    first_seen_at: datetime
+    correlation_id: str
+    body: str
+
+
+@dataclass
+class Alarms:
+    """Says once that something stands still and once that it moves again."""
+
+    raised: dict[str, str] = field(default_factory=dict)
+
+    def raise_for(self, queue: str, error: SyncError) -> None:
+        if self.raised.get(queue) != error.code:
+            self.raised[queue] = error.code
+            _log.error("ALERT %s stands still: %s", queue, error)
+
+    def clear(self, queue: str) -> None:
+        if self.raised.pop(queue, None):
+            _log.warning("RESUMED %s works again", queue)
+
+
+class Delivery:
+    """Runs handlers on messages; one per process, thread-safe."""
+
+    def __init__(self, queues: Queues, clock: Clock, ladder_s: tuple[float, ...] = LADDER_S) -> None:
+        self._queues, self._clock, self._ladder = queues, clock, ladder_s
+        self._alarms = Alarms()
+
+    def run[T](self, queue: Queue, body: bytes, parse: Callable[[str], T], handler: Callable[[T], str]) -> None:
+        """Handle one message of `queue`. `parse` may raise `DataProblem`: the message is then parked as it is."""
+        started = time.monotonic()
+        envelope = self._open(body)
+        try:
+            outcome = handler(parse(envelope.body))
+        except (AuthorizationError, ConfigurationError) as error:
+            self._alarms.raise_for(queue, error)
+            self._again(queue, envelope, WAITING_S, rung=envelope.ladder)
+            outcome = f"waits for an operator: {error.code}"
+        except (Unavailable, Conflict) as error:
+            outcome = self._next_rung(queue, envelope, error)
+        except DataProblem as error:
+            self._park(queue, envelope, error)
+            outcome = f"parked: {error.code}"
+        except SyncError as error:
+            outcome = self._next_rung(queue, envelope, error)
+        except Exception as error:  # noqa: BLE001 - the ladder's last net; nothing is swallowed, see _bug
+            outcome = self._next_rung(queue, envelope, _bug(error))
+        else:
+            self._alarms.clear(queue)
+        took = (time.monotonic() - started) * 1000
+        _log.info("%s %s: %s (%.0f ms)", queue, envelope.correlation_id[:8], outcome, took)
+
+    def _open(self, body: bytes) -> Envelope:
+        text = body.decode("utf-8", errors="replace")
+        try:
+            return Envelope.model_validate_json(text)
+        except ValueError:
+            return Envelope(ladder=0, first_seen_at=self._clock(), correlation_id=_correlation(text), body=text)
+
+    def _next_rung(self, queue: Queue, envelope: Envelope, error: SyncError) -> str:
+        if envelope.ladder >= len(self._ladder):
+            self._park(queue, envelope, error)
+            return f"parked after {envelope.ladder + 1} tries: {error.code}"
+        wait = max(self._ladder[envelope.ladder], getattr(error, "retry_after_s", None) or 0.0)
+        self._again(queue, envelope, wait, rung=envelope.ladder + 1)
+        _log.warning("%s %s: %s; next try in %.0f s", queue, envelope.correlation_id[:8], error, wait)
+        return f"again in {wait:.0f} s: {error.code}"
+
+    def _again(self, queue: Queue, envelope: Envelope, wait_s: float, *, rung: int) -> None:
+        self._queues.resend(queue, envelope.model_copy(update={"ladder": rung}).to_json(), delay_s=wait_s)
+
+    def _park(self, queue: Queue, envelope: Envelope, error: SyncError) -> None:
+        _log.error("PARKED %s %s: %s", queue, envelope.correlation_id[:8], error)
+        self._queues.park(
+            ParkedMessage(
+                code=error.code,
+                sentence=error.sentence,
+                remedy=error.remedy,
+                queue=queue,
+                correlation_id=envelope.correlation_id,
+                body=envelope.body,
+                attempt=envelope.ladder,
+                first_seen_at=envelope.first_seen_at,
+                parked_at=self._clock(),
+            )
+        )
+
+
+def _correlation(body: str) -> str:
+    """The correlation id a body carries, whoever wrote it; a new one where there is none."""
+    try:
+        document = json.loads(body)
+        return str(uuid.UUID(document.get("correlationId") or document.get("CorrelationId")))
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return str(uuid.uuid4())
+
+
+def _bug(error: Exception) -> Bug:
+    _log.exception("An unforeseen failure")
+    return Bug(
+        "UNFORESEEN", f"An unforeseen failure of kind {type(error).__name__}.", "Report it with the log's traceback."
+    )

@@ -1,0 +1,109 @@
+"""HTTP in and out of the three HTTP functions: requests to arguments, results to JSON. No decisions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+import azure.functions as func
+
+from shared.errors import Rejected, SyncError
+from shared.handlers import partner_center_webhook, partner_center_webhook_registration
+from shared.ports import Dataverse, Queues, WebhookRegistrations
+from shared.settings import Settings
+from shared.trust import WebhookTrust
+
+
+class Wiring(Protocol):
+    """The part of `shared.app.App` these functions use."""
+
+    settings: Settings
+
+    @property
+    def trust(self) -> WebhookTrust: ...
+    @property
+    def queues(self) -> Queues: ...
+    @property
+    def registrations(self) -> WebhookRegistrations: ...
+    @property
+    def dataverse(self) -> Dataverse: ...
+
+
+class Connect(Protocol):
+    def __call__(self) -> Wiring: ...
+
+
+def receive(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
+    """The webhook: 200, 4xx for what is refused, 503 when it could not be taken."""
+    try:
+        app = connect()
+        trust, queues = app.trust, app.queues
+    except SyncError as error:
+        return _answer(503, {"code": error.code})
+    headers = list(request.headers.items())
+    status, text = partner_center_webhook.handle(headers, request.get_body(), trust, queues)
+    return _answer(status, {"result": text})
+
+
+def register(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
+    """Body: {"url": …, "events": […], "overwrite": true}; url and events default to the settings."""
+    try:
+        body = _body(request)
+        app = connect()
+        url = body.get("url") or app.settings.webhook_url
+        if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            raise Rejected(
+                "WEBHOOK_URL_MISSING", "No usable webhook address is given.", "Set WEBHOOK_URL or send url (https://…)."
+            )
+        events = body.get("events") or app.settings.webhook_events
+        outcome = partner_center_webhook_registration.handle(
+            app.registrations, url, list(events), overwrite=bool(body.get("overwrite")), test=body.get("test", True)
+        )
+    except Rejected as refusal:
+        return _problem(refusal.status, refusal)
+    except SyncError as error:
+        return _problem(502, error)
+    return _answer(
+        409 if outcome.result == "REFUSED_EXISTING" else 200,
+        {
+            "result": outcome.result,
+            "sentence": outcome.sentence,
+            "delivered": outcome.delivered,
+            "url": outcome.registration.url if outcome.registration else None,
+            "events": outcome.registration.events if outcome.registration else [],
+            "previous": {"url": outcome.previous.url, "events": outcome.previous.events} if outcome.previous else None,
+        },
+    )
+
+
+def status(_request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
+    """200 when settings are valid and Dataverse and Partner Center answer; else 503 with the sentence."""
+    try:
+        app = connect()
+        user = app.dataverse.user_id()
+        registration = app.registrations.current()
+    except SyncError as error:
+        return _problem(503, error)
+    ours = registration is not None and registration.url == app.settings.webhook_url
+    return _answer(200, {"dataverseUser": user, "webhook": "ours" if ours else "registered elsewhere or not at all"})
+
+
+def _body(request: func.HttpRequest) -> dict[str, Any]:
+    raw = request.get_body()
+    try:
+        body = json.loads(raw) if raw else {}
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise Rejected(
+            "BODY_NOT_JSON", "The request's body is not a JSON object.", 'Send {"overwrite": true} or nothing.'
+        )
+    return body
+
+
+def _problem(status: int, error: SyncError) -> func.HttpResponse:
+    return _answer(status, {"result": "FAILED", "code": error.code, "sentence": error.sentence, "remedy": error.remedy})
+
+
+def _answer(status: int, document: dict[str, Any]) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(document), status_code=status, mimetype="application/json")

@@ -1,0 +1,73 @@
+"""Flow 3: Microsoft's record of a shared deal changed; show Microsoft's answer on our opportunity.
+
+Writes Microsoft's identifier, status and an audit line; never Partner Center, never the opportunity's own state:
+Microsoft declining to help does not lose the partner's deal. The columns themselves are the memory: equal means echo.
+"""
+
+from __future__ import annotations
+
+from shared.connections import Connections
+from shared.domain import audit, incoming
+from shared.domain.referral import Referral
+from shared.errors import NotFound, Unavailable
+from shared.handlers.opportunities import again_on_conflict, find, write_back
+from shared.messages import Hint
+
+DIRECTION = "PC>CRM"
+
+
+def handle(hint: Hint, connections: Connections) -> str:
+    """Bring one Microsoft referral to the opportunity of its engagement."""
+    try:
+        microsofts = connections.partner_center.get(hint.row_id)
+    except NotFound:
+        return "Microsoft's referral is not visible"
+    if not microsofts.is_microsofts or not microsofts.engagement_id:
+        return "not Microsoft's referral"
+    own = _own(connections, microsofts.engagement_id)
+    if own is None:
+        return "no referral of ours in this engagement"
+    return again_on_conflict(lambda: _show(hint, connections, microsofts, own))
+
+
+def _own(connections: Connections, engagement_id: str) -> Referral | None:
+    """Our record of the engagement."""
+    organization = connections.terms.organization_id
+    records = connections.partner_center.engagement(engagement_id)
+    return next((r for r in records if not r.is_microsofts and not r.is_another_partners(organization)), None)
+
+
+def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Referral) -> str:
+    opportunity = find(connections, own)
+    if opportunity is None:
+        if own.is_closed or (own.external_reference_id is None and hint.attempt >= 2):
+            return "the deal is not in the CRM"
+        raise Unavailable(
+            "OPPORTUNITY_PENDING", "The deal's opportunity does not exist yet.", "It is tried again by itself."
+        )
+    if not opportunity.synced:
+        return "sync is off"
+    if opportunity.state.reservation is not None:
+        raise Unavailable("CREATION_RESERVED", "The deal is being created.", "It is tried again by itself.")
+    columns = incoming.microsoft_columns(microsofts)
+    columns["cosell_dealtype"] = connections.terms.mapping.option("deal_type", "co_sell")
+    old = opportunity.row.text("cosell_microsoftstatus") or "(none)"
+    lines = []
+    if columns["cosell_microsoftstatus"] != opportunity.row.text("cosell_microsoftstatus"):
+        lines = [_line(hint, connections, microsofts, f"Microsoft status {old}>{columns['cosell_microsoftstatus']}")]
+    elif columns.get("cosell_microsoftcrmidentifier") not in (
+        None,
+        opportunity.row.text("cosell_microsoftcrmidentifier"),
+    ):
+        lines = [_line(hint, connections, microsofts, "Microsoft CRM identifier filled")]
+    state = opportunity.state.but(microsoft_referral_id=microsofts.id.lower())
+    return "updated" if write_back(connections, opportunity, state, changes=columns, lines=lines) else "no difference"
+
+
+def _line(hint: Hint, connections: Connections, microsofts: Referral, text: str) -> str:
+    """Names are personal data and stay out; how many sellers Microsoft put on the deal does not."""
+    if microsofts.team:
+        text += f", {len(microsofts.team)} Microsoft seller{'s' if len(microsofts.team) > 1 else ''}"
+    if microsofts.status_reason:
+        text += f", reason {audit.shown(microsofts.status_reason)}"
+    return audit.line(connections.clock(), DIRECTION, "MICROSOFT", True, text, str(hint.correlation_id), microsofts.id)

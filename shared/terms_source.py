@@ -1,0 +1,81 @@
+"""Builds the `Terms` of an installation from settings and what Dataverse says of itself: currencies, lengths, columns.
+
+A mapping row whose column does not exist is found here, at start, with its name and what to do (decision A10).
+"""
+
+from __future__ import annotations
+
+from shared.domain.mapping import Mapping
+from shared.domain.opportunity import SOLUTION_TABLE
+from shared.domain.terms import Currency, Statuses, Terms
+from shared.errors import ConfigurationError
+from shared.ports import Condition, Dataverse
+from shared.settings import Settings
+
+_MOST_CURRENCIES = 200
+
+
+def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Terms:
+    """The terms; `ConfigurationError` MAPPING_COLUMN_UNKNOWN when the mapping names columns the CRM does not have."""
+    _require_columns(mapping, dataverse)
+    limits = {
+        column.name: column.max_length for column in dataverse.columns("opportunity").values() if column.max_length
+    }
+    return Terms(
+        mapping=mapping,
+        currencies=_currencies(dataverse),
+        limits=limits,
+        profile=settings.profile,
+        statuses=Statuses(
+            on_hold=settings.on_hold_status,
+            active=settings.active_status,
+            won=settings.won_status,
+            declined=settings.declined_status,
+            out_sold=settings.out_sold_status,
+        ),
+        marks=settings.marks,
+        stage_words=settings.sales_stage_words,
+        conflict=settings.conflict_policy,
+        consent=settings.consent_policy,
+        currency_policy=settings.currency_policy,
+        patch_name=settings.name_update_policy == "patch",
+        partner_id=settings.pc_partner_id,
+        organization_id=settings.pc_organization_id,
+        country_column=settings.country,
+        default_phone=settings.default_team_phone,
+        link_template=settings.referral_link_template,
+        terminal_grace_s=settings.terminal_grace_minutes * 60,
+        solution_grace_s=settings.solution_grace_seconds,
+    )
+
+
+def _require_columns(mapping: Mapping, dataverse: Dataverse) -> None:
+    missing = [
+        f"{table}.{row.column} (field {row.field})"
+        for table in ("opportunity", "lead", "account", "contact")
+        for row in getattr(mapping, table)
+        if row.column != SOLUTION_TABLE and row.column not in dataverse.columns(table)
+    ]
+    if missing:
+        raise ConfigurationError(
+            "MAPPING_COLUMN_UNKNOWN",
+            f"The field mapping names columns that Dynamics 365 does not have: {', '.join(missing)}.",
+            "Correct the settings or the file named by FIELD_MAPPING_FILE, or create the columns.",
+        )
+
+
+def _currencies(dataverse: Dataverse) -> dict[str, Currency]:
+    """Active currencies by ISO code; of two rows with one code the first counts."""
+    rows = dataverse.find(
+        "transactioncurrency",
+        [Condition("statecode", 0)],
+        ("isocurrencycode", "currencyprecision"),
+        limit=_MOST_CURRENCIES,
+    )
+    found: dict[str, Currency] = {}
+    for row in rows:
+        code = row.text("isocurrencycode")
+        if code:
+            precision = row.values.get("currencyprecision")
+            found.setdefault(code.upper(), Currency(row.id, precision if isinstance(precision, int) else 2))
+    return found
