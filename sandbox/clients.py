@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 import requests
 
@@ -102,8 +103,9 @@ class Seller(_Api):
         row: dict[str, Any] = self.send("GET", f"/{table}({row_id}){query}").json()
         return row
 
-    def find(self, table: str, query: str = "") -> list[dict[str, Any]]:
-        """Rows; `query` as in a URL, such as `$filter=name eq 'Contoso'`."""
+    def find(self, table: str, **options: str) -> list[dict[str, Any]]:
+        """Rows; `options` without their `$`: select="name", filter="name eq 'Contoso'", orderby="createdon desc"."""
+        query = "&".join(f"${name}={quote(value)}" for name, value in options.items())
         rows: list[dict[str, Any]] = self.send("GET", f"/{table}?{query}").json()["value"]
         return rows
 
@@ -168,7 +170,7 @@ class Seller(_Api):
 
     def currency_id(self, code: str) -> str:
         """The currency's row id by its ISO code."""
-        rows = self.find("transactioncurrencies", f"$select=transactioncurrencyid&$filter=isocurrencycode eq '{code}'")
+        rows = self.find("transactioncurrencies", select="transactioncurrencyid", filter=f"isocurrencycode eq '{code}'")
         return str(rows[0]["transactioncurrencyid"])
 
     def _close(self, action: str, opportunity_id: str, status: int, activity: Values) -> None:
@@ -178,7 +180,7 @@ class Seller(_Api):
 
 
 _ACCOUNT_LINKS = ("customerid_account@odata.bind", "parentaccountid@odata.bind")
-MicrosoftAction = Literal["accept", "decline", "win", "lose", "expire"]
+MicrosoftAction = Literal["accept", "decline", "win", "lose", "expire", "edit"]
 
 
 class PartnerCenterPortal(_Api):
@@ -189,16 +191,13 @@ class PartnerCenterPortal(_Api):
 
     def referrals(self) -> list[dict[str, Any]]:
         """Every referral, Microsoft's included."""
-        answer = self.send("GET", "/referrals").json()
-        found: list[dict[str, Any]] = answer["value"] if isinstance(answer, dict) else answer
+        found: list[dict[str, Any]] = self.send("GET", "/referrals").json()
         return found
 
     def referral(self, referral_id: str) -> dict[str, Any]:
-        """One referral; LookupError when there is none."""
-        for referral in self.referrals():
-            if referral["id"] == referral_id:
-                return referral
-        raise LookupError(f"Partner Center holds no referral {referral_id}.")
+        """One referral; `Refused` 404 when there is none."""
+        found: dict[str, Any] = self.send("GET", f"/referrals/{referral_id}").json()
+        return found
 
     def engagement(self, engagement_id: str) -> list[dict[str, Any]]:
         """The partner's and Microsoft's referral of one deal."""
@@ -209,19 +208,25 @@ class PartnerCenterPortal(_Api):
         return [referral for referral in self.referrals() if referral.get("externalReferenceId") == opportunity_id]
 
     def inbound(self, **values: Any) -> dict[str, Any]:
-        """Microsoft sends a deal; the partner's new referral."""
+        """Microsoft sends a deal; the partner's new referral. What `values` leave out comes from an example deal.
+
+        `kind`: `co-sell` (default), `lead`, `marketplace-lead` or `partner`.
+        """
         referral: dict[str, Any] = self.send("POST", "/inbound", values).json()
         return referral
 
     def create(self, **values: Any) -> dict[str, Any]:
-        """The partner's user creates a deal in the portal; the new referral."""
+        """The partner's user creates a deal in the portal; the new referral. Gaps are filled as in `inbound`.
+
+        With `inviteContext.assistanceRequestCode` Microsoft is invited as well.
+        """
         referral: dict[str, Any] = self.send("POST", "/referrals", values).json()
         return referral
 
     def edit(self, referral_id: str, changes: Values) -> dict[str, Any]:
         """The partner's user changes a deal; `changes` is a partial referral document."""
-        answer = self.send("PATCH", f"/referrals/{referral_id}", dict(changes))
-        return self.referral(referral_id) if not answer.content else dict(answer.json())
+        changed: dict[str, Any] = self.send("PATCH", f"/referrals/{referral_id}", dict(changes)).json()
+        return changed
 
     def accept(self, referral_id: str) -> dict[str, Any]:
         """The partner's user accepts an inbound deal in the portal instead of in the CRM."""
@@ -231,7 +236,7 @@ class PartnerCenterPortal(_Api):
         return self.edit(referral_id, {"status": "Closed", "substatus": "Declined", "statusReason": reason})
 
     def microsoft(self, engagement_id: str, action: MicrosoftAction, **values: Any) -> None:
-        """Microsoft's seller acts on Microsoft's record of the deal."""
+        """Microsoft's seller acts on Microsoft's record of the deal; `edit` takes `changes`, a partial referral."""
         self.send("POST", f"/engagements/{engagement_id}/microsoft", {"action": action, **values})
 
 

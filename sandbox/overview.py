@@ -54,7 +54,7 @@ class Overview:
 
 def read_overview(seller: Seller, portal: PartnerCenterPortal) -> Overview:
     """`Refused` or a connection error when a side does not answer."""
-    rows = seller.find("opportunities", f"$select={_OPPORTUNITY}&$orderby=createdon desc")
+    rows = seller.find("opportunities", select=_OPPORTUNITY, orderby="createdon desc")
     return Overview(
         partner_center=read_partner_center(portal),
         dynamics_365=_dynamics_365(seller, rows),
@@ -77,8 +77,7 @@ def _dynamics_365(seller: Seller, rows: list[dict[str, Any]]) -> list[Deal]:
     customers = _names(seller, "accounts", "accountid", "name")
     currencies = _names(seller, "transactioncurrencies", "transactioncurrencyid", "isocurrencycode")
     solutions: dict[str, list[str]] = defaultdict(list)
-    columns = "cosell_solutionid,_cosell_opportunityid_value"
-    for row in seller.find("cosell_microsoftsolutions", f"$select={columns}"):
+    for row in seller.find("cosell_microsoftsolutions", select="cosell_solutionid,_cosell_opportunityid_value"):
         solutions[row["_cosell_opportunityid_value"]].append(row["cosell_solutionid"])
     return [
         from_dynamics_365(
@@ -92,4 +91,4 @@ def _dynamics_365(seller: Seller, rows: list[dict[str, Any]]) -> list[Deal]:
 
 
 def _names(seller: Seller, table: str, key: str, name: str) -> dict[str, str]:
-    return {row[key]: row[name] or "" for row in seller.find(table, f"$select={key},{name}")}
+    return {row[key]: row[name] or "" for row in seller.find(table, select=f"{key},{name}")}

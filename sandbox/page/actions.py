@@ -78,7 +78,8 @@ class Actions:
         self._portal.microsoft(engagement_id, action)
 
     def _create_opportunity(self, deal: NewDeal) -> None:
-        known = self._seller.find("accounts", f"$select=accountid&$filter=name eq '{deal.customer.replace("'", "''")}'")
+        quoted = deal.customer.replace("'", "''")
+        known = self._seller.find("accounts", select="accountid", filter=f"name eq '{quoted}'")
         account = str(known[0]["accountid"]) if known else self._seller.account(name=deal.customer)
         contact = self._seller.contact(account)
         help_option = {"cosell_howcanmicrosofthelp": HELP_PROOF_OF_CONCEPT} if deal.microsoft else {}
