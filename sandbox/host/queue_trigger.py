@@ -28,7 +28,7 @@ from sandbox.host.runtime import Outcome
 from sandbox.host.triggers import Function, QueueTrigger
 
 _log = logging.getLogger("sandbox.host")
-IDLE_WAIT_S = 0.5
+IDLE_WAIT_S = 1.0
 """How long one receive call waits; arrival wakes it at once, so this only bounds how fast a stop is noticed."""
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 1.0
 

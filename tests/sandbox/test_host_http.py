@@ -179,6 +179,16 @@ def test_requests_beyond_the_outstanding_ones_get_429(host: Host) -> None:
     assert host.get("/api/slow?s=0").status_code == 200
 
 
+def test_answers_do_not_wait_for_the_callers_acknowledgement(host: Host) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", host.layout.ports["host"], timeout=10)
+    begun = time.monotonic()
+    for _ in range(30):
+        connection.request("POST", "/api/bytes", body=b"x" * 2000)
+        assert len(connection.getresponse().read()) == 2000
+    connection.close()
+    assert time.monotonic() - begun < 0.9, "a delayed ACK costs 40 ms each"
+
+
 def test_a_stop_finishes_what_runs_and_takes_nothing_new(tmp_path: Path) -> None:
     host = Host("web", tmp_path, TIMER_SCHEDULE="0 0 3 * * *")
     child = host.start()
