@@ -62,8 +62,7 @@ def answer(env: Environment, request: ApiRequest, limits: Limits) -> ApiResponse
     try:
         if request.caller.is_connector:
             left = limits.take(env, request.caller.user_id)
-        with env.store.transaction():
-            response = dispatch(env, request)
+        response = dispatch(env, request)
     except Refusal as refusal:
         response = rendered(refusal, preferences(request.headers))
     response.headers["OData-Version"] = "4.0"
@@ -91,7 +90,7 @@ def rendered(refusal: Refusal, prefer: Preferences) -> ApiResponse:
 
 
 def dispatch(env: Environment, request: ApiRequest) -> ApiResponse:
-    """Serve one request within the caller's transaction; raises `Refusal`."""
+    """Serve one request; raises `Refusal`."""
     _check_headers(env, request)
     path = segments(request.path)
     wanted, _ = options(request.query)
