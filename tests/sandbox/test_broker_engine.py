@@ -333,6 +333,21 @@ def test_names_have_no_case() -> None:
         namespace.find("nothing")
 
 
+def test_ids_of_the_past_leave_the_file(tmp_path: Path, clock: Clock) -> None:
+    store = Store(tmp_path / "broker.sqlite")
+    Namespace(["q"], RULES, store, clock).find("q").send(message("x", "old"))
+    store.commit()
+    namespace = Namespace(["q"], RULES, store, clock)
+    store.load(namespace)
+    clock.now += 600_000
+    namespace.find("q").send(message("x", "new"))
+    store.commit()
+    restarted = Namespace(["q"], RULES, store, clock)
+    store.load(restarted)
+    assert list(restarted.find("q").seen) == ["new"]
+    store.close()
+
+
 def known(namespace: Namespace) -> object:
     """Everything about the queues but the locks."""
     return {
