@@ -16,12 +16,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.errors import AuthorizationError, Bug, ConfigurationError, Conflict, DataProblem, SyncError, Unavailable
+from shared.errors import (
+    AuthorizationError,
+    Bug,
+    ConfigurationError,
+    Conflict,
+    DataProblem,
+    NotYet,
+    SyncError,
+    Unavailable,
+)
 from shared.messages import Message, ParkedMessage, Queue
 from shared.ports import Clock, Queues
 
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
 """Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage."""
+SHORT_S = (1, 3, 10, 30, 120)
+"""Rungs before those, for what only waits for another flow."""
 WAITING_S = 60.0
 """How often a message is tried while an operator must act."""
 _log = logging.getLogger("cosell.delivery")
@@ -92,10 +103,11 @@ class Delivery:
             return Envelope(ladder=0, first_seen_at=self._clock(), correlation_id=_correlation(text), body=text)
 
     def _next_rung(self, queue: Queue, envelope: Envelope, error: SyncError) -> str:
-        if envelope.ladder >= len(self._ladder):
+        ladder = (*SHORT_S, *self._ladder) if isinstance(error, NotYet) else self._ladder
+        if envelope.ladder >= len(ladder):
             self._park(queue, envelope, error)
             return f"parked after {envelope.ladder + 1} tries: {error.code}"
-        wait = max(self._ladder[envelope.ladder], getattr(error, "retry_after_s", None) or 0.0)
+        wait = max(ladder[envelope.ladder], getattr(error, "retry_after_s", None) or 0.0)
         self._again(queue, envelope, wait, rung=envelope.ladder + 1)
         _log.warning("%s %s: %s; next try in %.0f s", queue, envelope.correlation_id[:8], error, wait)
         return f"again in {wait:.0f} s: {error.code}"

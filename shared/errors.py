@@ -6,6 +6,7 @@
     ├── AuthorizationError    token or consent              → refresh once, then treated as ConfigurationError
     ├── NotFound              the row or referral is gone   → the handler decides
     ├── Unavailable           the other side is down        → next rung of the retry ladder
+    │   ├── NotYet            something of ours comes first → the same, on shorter rungs
     │   └── Throttled         the other side says wait      → the same, after `retry_after_s`, for the whole host
     ├── Conflict              409/412                       → read again, plan again, at most 3 times
     ├── DataProblem           a seller must act             → audit line and mark on the opportunity, no retry
@@ -57,6 +58,10 @@ class Unavailable(SyncError):
     def __init__(self, code: str, sentence: str, remedy: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(code, sentence, remedy)
         self.retry_after_s = retry_after_s
+
+
+class NotYet(Unavailable):
+    """Another flow is about to make what this one needs; it is a matter of seconds."""
 
 
 class Throttled(Unavailable):

@@ -64,7 +64,7 @@ class WebhookRegistrationsClient:
         result = _folded(answer.body)
         attempts = [_folded(item) for item in result.get("results") or []]
         return ValidationResult(
-            finished=str(result.get("status", "")).lower() == "completed",
+            finished=str(result.get("status", "")).lower() in ("completed", "failed"),
             delivered=any(_is_success(attempt.get("responsecode")) for attempt in attempts),
             attempts=len(attempts),
         )

@@ -20,7 +20,7 @@ from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
 from shared.domain.state import Canonical, Reservation, SyncState, fingerprint
-from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
+from shared.errors import DataProblem, NotFound, NotYet, Throttled, Unavailable, UnknownOutcome
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
@@ -57,7 +57,7 @@ def _prepare(hint: Hint, connections: Connections) -> str:
         return _block(hint, connections, opportunity, "; ".join(str(v.note) for v in found))
     held = opportunity.state.reservation
     if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
-        raise Unavailable("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
+        raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
     return _Creation(hint, connections, _reserve(hint, connections, opportunity), resumed=held is not None).run()
 
 
@@ -91,7 +91,7 @@ def _reserve(hint: Hint, connections: Connections, opportunity: Opportunity) -> 
     write_back(connections, opportunity, opportunity.state.but(reservation=reservation), sync_status="pending")
     reserved = load(connections, opportunity.id)
     if reserved.state.reservation != reservation:
-        raise Unavailable("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
+        raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
     return reserved
 
 

@@ -7,9 +7,9 @@ Microsoft declining to help does not lose the partner's deal. The columns themse
 from __future__ import annotations
 
 from shared.connections import Connections
-from shared.domain import audit, incoming
+from shared.domain import audit, classify, incoming
 from shared.domain.referral import Referral
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, NotYet
 from shared.handlers.opportunities import again_on_conflict, find, write_back
 from shared.messages import Hint
 
@@ -40,28 +40,34 @@ def _own(connections: Connections, engagement_id: str) -> Referral | None:
 def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Referral) -> str:
     opportunity = find(connections, own)
     if opportunity is None:
-        if own.is_closed or (own.external_reference_id is None and hint.attempt >= 2):
-            return "the deal is not in the CRM"
-        raise Unavailable(
-            "OPPORTUNITY_PENDING", "The deal's opportunity does not exist yet.", "It is tried again by itself."
-        )
+        return _missing(connections, microsofts, own)
     if not opportunity.synced:
         return "sync is off"
     if opportunity.state.reservation is not None:
-        raise Unavailable("CREATION_RESERVED", "The deal is being created.", "It is tried again by itself.")
-    columns = incoming.microsoft_columns(microsofts)
+        raise NotYet("CREATION_RESERVED", "The deal is being created.", "It is tried again by itself.")
+    row, columns = opportunity.row, incoming.microsoft_columns(microsofts)
     columns["cosell_dealtype"] = connections.terms.mapping.option("deal_type", "co_sell")
-    old = opportunity.row.text("cosell_microsoftstatus") or "(none)"
-    lines = []
-    if columns["cosell_microsoftstatus"] != opportunity.row.text("cosell_microsoftstatus"):
-        lines = [_line(hint, connections, microsofts, f"Microsoft status {old}>{columns['cosell_microsoftstatus']}")]
-    elif columns.get("cosell_microsoftcrmidentifier") not in (
-        None,
-        opportunity.row.text("cosell_microsoftcrmidentifier"),
-    ):
-        lines = [_line(hint, connections, microsofts, "Microsoft CRM identifier filled")]
+    status, identifier = columns["cosell_microsoftstatus"], columns.get("cosell_microsoftcrmidentifier")
+    text = []
+    if status != row.text("cosell_microsoftstatus"):
+        text.append(f"Microsoft status {row.text('cosell_microsoftstatus') or '(none)'}>{status}")
+    if identifier and identifier != row.text("cosell_microsoftcrmidentifier"):
+        text.append("Microsoft CRM identifier filled")
+    lines = [_line(hint, connections, microsofts, "; ".join(text))] if text else []
     state = opportunity.state.but(microsoft_referral_id=microsofts.id.lower())
     return "updated" if write_back(connections, opportunity, state, changes=columns, lines=lines) else "no difference"
+
+
+def _missing(connections: Connections, microsofts: Referral, own: Referral) -> str:
+    """The deal has no opportunity: not wanted, not known, or flow 4 has not made it yet."""
+    kind = classify.kind(own, microsofts)
+    if own.is_closed or classify.is_lead(kind) or not classify.wanted(kind, connections.inbound):
+        return "the deal is not taken into the CRM"
+    if own.external_reference_id and not connections.recreate_missing:
+        return "CRM_ID_NOT_FOUND: the record the deal names does not exist"
+    raise NotYet(
+        "OPPORTUNITY_PENDING", "The deal's opportunity does not exist yet.", "Look at why its creation failed."
+    )
 
 
 def _line(hint: Hint, connections: Connections, microsofts: Referral, text: str) -> str:
