@@ -102,8 +102,7 @@ class Cloud:
         self.need("entra", "partner_center")
         return PartnerCenterClient(self.http("partner_center"))
 
-    @cached_property
-    def registrations(self) -> WebhookRegistrationsClient:
+    def new_registrations(self) -> WebhookRegistrationsClient:
         self.need("entra", "partner_center")
         return WebhookRegistrationsClient(self.http("registrations"))
 

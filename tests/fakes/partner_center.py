@@ -31,8 +31,10 @@ class FakePartnerCenter(Calls):
 
     port = "partner_center"
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, propagates: bool = True) -> None:
+        """`propagates`: value, closing date and notes go from one record of a deal to the others."""
         super().__init__()
+        self._propagates = propagates
         self._clock = clock
         self._ids = random.Random(11)
         self._versions = 0
@@ -101,20 +103,24 @@ class FakePartnerCenter(Calls):
             "expirationDateTime": wire.moment(expires),
             "inviteContext": {"invitedBy": {"organizationId": MICROSOFT, "organizationName": "Microsoft"}},
         }
-        referral_id = self._add({**wire.loads(wire.dumps(document)), **born}, OWN_ORGANIZATION)
+        given: Document = wire.loads(wire.dumps(document))
+        referral_id = self._add({**given, **born}, OWN_ORGANIZATION)
+        if not lead:
+            theirs = {**given, **born, "status": "Active", "substatus": "Accepted", "externalReferenceId": None}
+            theirs["engagementId"] = self.documents[referral_id]["engagementId"]
+            self._add(theirs, MICROSOFT)
         self._tell("referral-created", referral_id)
         return self._referral(referral_id)
 
     def microsoft(self, engagement_id: str, substatus: str, *, msx_id: str | None = None) -> None:
-        """Microsoft accepts, declines, wins or loses its own referral, or lets it expire."""
-        document = next(
-            self.documents[i] for i in self._engagements[engagement_id] if rules.is_microsofts(self.documents[i])
-        )
+        """Microsoft accepts (both records get `msx_id`), declines, wins or loses its referral, or lets it expire."""
         status = "Active" if substatus == "Accepted" else "Closed"
-        changes: Document = {"status": status, "substatus": substatus}
-        if msx_id:
-            changes["trackingInfo"] = {"microsoftMsxId": msx_id}
-        self._write({**document, **changes})
+        tracked: Document = {"trackingInfo": {"microsoftMsxId": msx_id}} if msx_id else {}
+        for document in [self.documents[i] for i in self._engagements[engagement_id]]:
+            if rules.is_microsofts(document):
+                self._write({**document, **tracked, "status": status, "substatus": substatus})
+            elif tracked:
+                self._write({**document, **tracked})
 
     def edit_in_portal(self, referral_id: str, **values: Any) -> Referral:
         """A colleague changes our referral in the portal; `details__dealValue=…` names a property of `details`."""
@@ -170,9 +176,22 @@ class FakePartnerCenter(Calls):
         return referral_id
 
     def _write(self, document: Document) -> None:
+        """Store a changed record and what follows from it for the other records of the deal."""
+        before = self.documents[document["id"]]
+        changed = {
+            name: document["details"].get(name)
+            for name in rules.SHARED
+            if document["details"].get(name) != before["details"].get(name)
+        }
         self._store(document)
-        event = "related-referral-updated" if rules.is_microsofts(document) else "referral-updated"
-        self._tell(event, document["id"])
+        self._tell_updated(document)
+        for other in [self.documents[i] for i in self._engagements[document["engagementId"]]]:
+            if self._propagates and changed and other["id"] != document["id"] and other["status"] != "Closed":
+                self._store({**other, "details": {**other["details"], **changed}})
+                self._tell_updated(other)
+
+    def _tell_updated(self, document: Document) -> None:
+        self._tell("related-referral-updated" if rules.is_microsofts(document) else "referral-updated", document["id"])
 
     def _store(self, document: Document) -> None:
         self._versions += 1

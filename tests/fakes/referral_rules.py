@@ -16,6 +16,8 @@ from shared.ports import PatchOperation
 type Document = dict[str, Any]
 
 MICROSOFT = "msft"
+SHARED = ("dealValue", "currency", "closingDateTime", "notes")
+"""Members of `details` that every party of a deal sees alike."""
 SUBSTATUSES = {
     "New": ("Pending", "Received"),
     "Active": ("Accepted",),
