@@ -81,7 +81,7 @@ def _play(sandbox: Sandbox, patience_s: float) -> bool:
             print(f"{number}. {title}")
             opportunities.append(play(Stage(sandbox.seller, sandbox.portal, _tell, patience_s)))
             print()
-        sandbox.wait_idle(patience_s)
+        sandbox.wait_idle(patience_s, scheduled=False)  # what the retry ladder holds for later changes nothing here
         overview = read_overview(sandbox.seller, sandbox.portal)
         tables = [overview.comparison(opportunity) for opportunity in opportunities]
     except (NotSeen, Refused, StillBusy, LookupError, requests.RequestException) as error:
