@@ -32,6 +32,7 @@ from shared.clients.webhook_registrations import WEBHOOK_HOST, WebhookRegistrati
 from shared.connections import Connections
 from shared.delivery import Delivery
 from shared.domain.classify import InboundPolicy
+from shared.dry_run import DryDataverse, DryPartnerCenter
 from shared.handlers import sweep, watch
 from shared.messages import Queue
 from shared.settings import Settings
@@ -176,9 +177,11 @@ class App:
     def _connect(self) -> Connections:
         chosen = self.settings.with_dataverse(self.dataverse.environment_variables("cosell_"))
         mapping = mapping_file.load(chosen)
+        dry = chosen.dry_run
         return Connections(
-            partner_center=self.partner_center,
-            dataverse=self.dataverse,
+            partner_center=DryPartnerCenter(self.partner_center) if dry else self.partner_center,
+            dataverse=DryDataverse(self.dataverse) if dry else self.dataverse,
+            dry_run=dry,
             queues=self.queues,
             registrations=self.registrations,
             clock=utc_now,

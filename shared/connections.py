@@ -29,5 +29,6 @@ class Connections:
     decline_deleted: bool = False
     """Whether deleting a linked opportunity declines or loses the referral."""
     debounce_s: float = 3
+    dry_run: bool = False
     create_lease_s: float = 90
     """How long a reservation keeps others from creating the same referral."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.dry_run import DryRun
 from shared.errors import (
     AuthorizationError,
     Bug,
@@ -86,6 +87,8 @@ class Delivery:
         except DataProblem as error:
             self._park(queue, envelope, error)
             outcome = f"parked: {error.code}"
+        except DryRun as stop:
+            outcome = stop.sentence
         except SyncError as error:
             outcome = self._next_rung(queue, envelope, error)
         except Exception as error:  # noqa: BLE001 - the ladder's last net; nothing is swallowed, see _bug

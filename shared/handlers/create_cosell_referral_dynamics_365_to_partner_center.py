@@ -87,6 +87,8 @@ def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text:
 
 def _reserve(hint: Hint, connections: Connections, opportunity: Opportunity) -> Opportunity:
     """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is."""
+    if connections.dry_run:
+        return opportunity
     reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()))
     write_back(connections, opportunity, opportunity.state.but(reservation=reservation), sync_status="pending")
     reserved = load(connections, opportunity.id)
