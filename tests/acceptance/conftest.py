@@ -1,0 +1,32 @@
+"""Worlds for the acceptance tests: started when first asked for, kept for the whole run, tidied after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("tests.acceptance.world")
+
+from tests.acceptance.world import World, Worlds  # noqa: E402 - after the rewriting was asked for
+
+
+@pytest.fixture(scope="session")
+def all_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    """Every variant of this process; stopped at its end."""
+    running = Worlds(lambda: tmp_path_factory.mktemp("sandbox"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def worlds(all_worlds: Worlds) -> Iterator[Worlds]:
+    """`worlds(profile="extended", **settings) -> World`."""
+    yield all_worlds
+    all_worlds.tidy()
+
+
+@pytest.fixture
+def world(worlds: Worlds, request: pytest.FixtureRequest) -> World:
+    """The default variant of the profile that `profiles.both_profiles` names, else of `extended`."""
+    return worlds(getattr(request, "param", "extended"))

@@ -1,0 +1,10 @@
+"""Marks that the acceptance tests share: which profile a test runs in, and which worker owns its sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+both_profiles = pytest.mark.parametrize("world", ["extended", "parity"], indirect=True)
+"""For the tests marked (P): what must also hold with exactly what Microsoft's own connector updates."""
+profiles = pytest.mark.parametrize("profile", ["extended", "parity"])
+"""The same for tests that ask for a variant: `worlds(profile, SOME_SETTING="…")`."""
