@@ -31,6 +31,13 @@ class _DroppingProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {_DROP: {"drop": self._drop}}
 
+    def shutdown(self) -> None:
+        """At the end of the process: idle TLS connections are cut, since clients do not answer a polite goodbye."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def _drop(self) -> None:
         plain = self.transport.get_extra_info("socket")
         if plain is not None:  # a closed connection has none; then there is nothing to drop
@@ -96,7 +103,7 @@ def serve(app: ASGIApp, layout: Layout, part: str) -> None:
         "ssl_certfile": str(layout.server_certificate),
         "ssl_keyfile": str(layout.server_key),
         "timeout_keep_alive": 120,  # longer than the clients' pools, or they would meet closed connections
-        "timeout_graceful_shutdown": 5,
+        "timeout_graceful_shutdown": 2,
     }
     config = uvicorn.Config(
         app, http=_DroppingProtocol, ws="none", log_level="warning", access_log=False, server_header=False, **settings
