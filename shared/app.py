@@ -94,7 +94,7 @@ class App:
 
     @cached_property
     def queues(self) -> ServiceBusQueues:
-        return ServiceBusQueues(self._service_bus(), utc_now)
+        return ServiceBusQueues(self.connect_service_bus, utc_now)
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -114,13 +114,13 @@ class App:
         return WebhookTrust(certificates, utc_now, policy)
 
     # -- building ----------------------------------------------------------------------------------------------------
-    def _service_bus(self) -> Callable[[], ServiceBusClient]:
+    def connect_service_bus(self) -> ServiceBusClient:
+        """A client of its own; whoever asks closes it."""
         chosen = self.settings
         if chosen.service_bus_connection is not None:
-            text = chosen.service_bus_connection.get_secret_value()
-            return lambda: client_from_connection_string(text)
+            return client_from_connection_string(chosen.service_bus_connection.get_secret_value())
         namespace = chosen.service_bus_namespace or ""
-        return lambda: client_for_namespace(namespace, self._azure(), ca_bundle=chosen.tls_ca_bundle)
+        return client_for_namespace(namespace, self._azure(), ca_bundle=chosen.tls_ca_bundle)
 
     def _azure(self) -> TokenCredential:
         return azure_credential(self.settings.azure_authority_host, self.settings.tls_ca_bundle)

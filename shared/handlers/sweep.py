@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.connections import Connections
+from shared.handlers.opportunities import guid
 from shared.messages import Hint, Queue
 from shared.ports import Condition
 
@@ -18,44 +20,36 @@ _log = logging.getLogger("cosell.sweep")
 _MOST = 5000
 
 
-def handle(connections: Connections, look_back: timedelta) -> str:
-    """Hints for everything changed within `look_back` on either side."""
+def handle(connections: Connections, look_back: timedelta, *, send: bool = True) -> str:
+    """Hints for everything changed within `look_back` on either side; how many, in words."""
     now = connections.clock()
     since = now - look_back
-    referrals = _referrals(connections, since, now)
-    opportunities = _opportunities(connections, since, now)
+    referrals = opportunities = 0
+    for hint in _referrals(connections, since, now):
+        referrals += 1
+        if send:
+            connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
+    for hint in _opportunities(connections, since, now):
+        opportunities += 1
+        if send:
+            connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
     _log.info("sweep since %s: %d referrals, %d opportunities", since.isoformat(), referrals, opportunities)
     return f"{referrals} referrals, {opportunities} opportunities"
 
 
-def _referrals(connections: Connections, since: datetime, now: datetime) -> int:
-    count = 0
+def _referrals(connections: Connections, since: datetime, now: datetime) -> Iterator[Hint]:
     for referral in connections.partner_center.updated_since(since):
-        if not _is_guid(referral.id):
-            continue
-        hint = Hint(subject="referral", id=uuid.UUID(referral.id), reason="sweep", version=_minute(now))
-        connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
-        count += 1
-    return count
+        if known := guid(referral.id):
+            yield Hint(subject="referral", id=uuid.UUID(known), reason="sweep", version=_minute(now))
 
 
-def _opportunities(connections: Connections, since: datetime, now: datetime) -> int:
+def _opportunities(connections: Connections, since: datetime, now: datetime) -> Iterator[Hint]:
     where = [Condition("cosell_syncwithpartnercenter", True), Condition("modifiedon", since, "ge")]
     rows = connections.dataverse.find("opportunity", where, ("name",), order_by="modifiedon asc", limit=_MOST)
     for row in rows:
-        hint = Hint(subject="opportunity", id=uuid.UUID(row.id), reason="sweep", version=_minute(now))
-        connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
-    return len(rows)
+        yield Hint(subject="opportunity", id=uuid.UUID(row.id), reason="sweep", version=_minute(now))
 
 
 def _minute(now: datetime) -> str:
     """Two sweeps within a minute are one."""
     return now.strftime("%Y-%m-%dT%H:%M")
-
-
-def _is_guid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
