@@ -108,6 +108,8 @@ def dispatch(env: Environment, request: ApiRequest) -> ApiResponse:
             raise _not_allowed(request)
         return metadata.read(env, request, path, wanted)
     table = table_of(env, path[0].name)
+    if request.method in ("POST", "PATCH"):
+        query.check(env, table, wanted)  # before anything is written for the sake of an answer
     if path[0].key is None:
         return _on_set(env, request, table, path, wanted, prefer)
     return _on_row(env, request, table, path, wanted, prefer)
@@ -169,6 +171,7 @@ def _related(
     relationship = env.schema.collection(table.name, navigation)
     if relationship is not None:
         child = env.schema.tables[relationship.referencing]
+        query.check(env, child, wanted)
         found = query.children(env, relationship, row_id, wanted, prefer)
         where = query.context(request, child, wanted)
         return ApiResponse(200, {"@odata.context": where, "value": found}, prefer.applied())

@@ -62,6 +62,24 @@ def selected(env: Environment, table: Table, options: Options) -> dict[str, Colu
     return chosen
 
 
+def check(env: Environment, table: Table, options: Options) -> None:
+    """400 for a name that the table, or one expanded from it, does not have; also when no row would show it."""
+    selected(env, table, options)
+    for navigation, nested in options.expand:
+        column, relationship = table.column_of_navigation(navigation), env.schema.collection(table.name, navigation)
+        if column is None and relationship is None:
+            raise errors.unknown_property(table.name, navigation)
+        if column is not None and column.kind == "Owner" and nested.select is not None:
+            # Behind `ownerid` is the common type of users and teams, which has no columns but the id.
+            foreign = next((name for name in nested.select if name != column.name), None)
+            if foreign is not None:
+                raise errors.unknown_property("principal", foreign)
+        elif column is not None:
+            check(env, env.schema.tables[column.navigation[navigation][0]], nested)
+        elif relationship is not None:
+            check(env, env.schema.tables[relationship.referencing], nested)
+
+
 def context(request: ApiRequest, table: Table, options: Options, suffix: str = "") -> str:
     """`@odata.context` of an answer."""
     names = list(options.select or ())
@@ -76,6 +94,7 @@ def collection(
 ) -> ApiResponse:
     """A page of rows, with the link to the next one."""
     require_privilege(env, request.caller, "Read", table)
+    check(env, table, options)
     if options.top is not None and options.skiptoken is None and options.top == 0:
         rows: list[Row] = []
         total = 0
@@ -89,7 +108,6 @@ def collection(
         body["@odata.count"] = min(total, 5000)
     if prefer.wants("Microsoft.Dynamics.CRM.totalrecordcount"):
         body["@Microsoft.Dynamics.CRM.totalrecordcount"] = min(total, 5000) if options.count else -1
-    selected(env, table, options)  # unknown columns are refused for empty tables too
     body["value"] = [entity(env, table, row, options, prefer) for row in page]
     if start + size < len(rows):
         body["@odata.nextLink"] = _next_link(request, start + size, page[-1][table.primary_id])
@@ -101,6 +119,7 @@ def single(
 ) -> ApiResponse:
     """One row, or 304 when the client has this version already."""
     require_privilege(env, request.caller, "Read", table)
+    check(env, table, options)
     known = request.headers.get("if-none-match", "null")
     if known == etag(row) and not options.expand and not prefer.annotations:
         return ApiResponse(304, None, {"ETag": etag(row)})
@@ -169,19 +188,14 @@ def _expanded(
 ) -> dict[str, Any]:
     column = table.column_of_navigation(navigation)
     if column is not None:
-        if column.kind == "Owner" and nested.select is not None and set(nested.select) != {column.name}:
-            raise errors.unknown_property("principal", next(n for n in nested.select if n != column.name))
         ref: Ref | None = row.get(column.name)
-        if ref is None or ref.table not in column.navigation[navigation]:
-            target = env.schema.tables[column.navigation[navigation][0]]
-            selected(env, target, nested)
+        related = None if ref is None or ref.table not in column.navigation[navigation] else env.store.get(*ref)
+        if ref is None or related is None:
             return {navigation: None}
-        related = env.store.get(*ref)
-        shown = None if related is None else entity(env, env.schema.tables[ref.table], related, nested, prefer)
-        return {navigation: shown}
-    relationship = env.schema.collection(table.name, navigation)
-    if relationship is None:
-        raise errors.unknown_property(table.name, navigation)
+        if column.kind == "Owner":
+            return {navigation: {"@odata.etag": etag(related), column.name: ref.id}}
+        return {navigation: entity(env, env.schema.tables[ref.table], related, nested, prefer)}
+    relationship = env.schema.relationships[navigation]
     return {navigation: children(env, relationship, row[table.primary_id], nested, prefer)}
 
 
@@ -190,7 +204,6 @@ def children(
 ) -> list[dict[str, Any]]:
     """The rows of a child collection."""
     child, parent = env.schema.tables[relationship.referencing], Ref(relationship.referenced, parent_id)
-    selected(env, child, options)
     rows, _ = _matching(env, child, Options(filter=options.filter, orderby=options.orderby))
     mine = [row for row in rows if row.get(relationship.column) == parent]
     return [entity(env, child, row, options, prefer) for row in mine[: options.top]]
