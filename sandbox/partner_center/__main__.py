@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,6 +27,13 @@ from sandbox.partner_center.store import Store
 from sandbox.web import Refusal, Simulator, layout_from_arguments, serve
 
 _EXPIRY_EVERY_S = 0.5
+
+
+def _stop_when_it_fails(task: asyncio.Task[None]) -> None:
+    """Better no simulator than one that silently delivers nothing any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logging.getLogger(__name__).critical("A background task failed; stopping.", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def build(layout: Layout) -> Starlette:
@@ -52,6 +61,8 @@ def build(layout: Layout) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(sender.run()), asyncio.create_task(expire())]
+        for task in tasks:
+            task.add_done_callback(_stop_when_it_fails)
         yield
         for task in tasks:
             task.cancel()

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.partner_center.document import merged
-from tests.sandbox.partner_center_fixture import JSON, REFERRALS, Cloud
+import requests
 
+from sandbox.partner_center.document import merged
+from tests.sandbox.partner_center_fixture import JSON, REFERRALS, REGISTRATION, Cloud
+from tests.sandbox.webhook_receiver import Receiver
+
+EVENTS = [
+    "referral-created",
+    "referral-updated",
+    "related-referral-created",
+    "related-referral-updated",
+    "test-created",
+]
 _DEAL: JSON = {
     "name": "Harbour sensors",
     "externalReferenceId": "77aa0b52-11f4-ef11-9fe4-6045bd9a7c10",
@@ -73,6 +83,18 @@ def create_co_sell(cloud: Cloud, **changes: Any) -> tuple[JSON, JSON]:
 
 def read(cloud: Cloud, referral: JSON) -> JSON:
     answer = cloud.api("GET", f"{REFERRALS}/{referral['id']}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def patch(cloud: Cloud, referral: JSON, *operations: JSON, **headers: Any) -> requests.Response:
+    return cloud.api("PATCH", f"{REFERRALS}/{referral['id']}", list(operations), **headers)
+
+
+def register(cloud: Cloud, receiver: Receiver, method: str = "POST", **changes: Any) -> JSON:
+    """Register the receiver for all referral events and the test event."""
+    body = {"WebhookUrl": receiver.url, "WebhookEvents": EVENTS, **changes}
+    answer = cloud.api(method, REGISTRATION, body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
