@@ -13,7 +13,11 @@ from sandbox import authority
 from sandbox.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
-ENSURE = "import sys, pathlib, sandbox.authority as a, sandbox.layout as l; a.ensure(l.Layout.load(pathlib.Path(sys.argv[1])))"
+ENSURE = """
+import pathlib, sys
+from sandbox import authority, layout
+authority.ensure(layout.Layout.load(pathlib.Path(sys.argv[1])))
+"""
 
 
 def contents(layout: Layout) -> dict[str, bytes]:
