@@ -68,7 +68,7 @@ def run(state: Path, *options: str) -> Ended:
 
 def processes_of(state: Path) -> list[str]:
     """Every process that names the state directory, by the system's own list."""
-    listing = subprocess.check_output(["/bin/ps", "-eo", "pid,args"], text=True)
+    listing = subprocess.check_output(["/bin/ps", "-ww", "-eo", "pid,args"], text=True)
     return [line for line in listing.splitlines() if str(state) in line]
 
 

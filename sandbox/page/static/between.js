@@ -63,10 +63,8 @@ export function showSwitches(states, failed) {
       list.append(button);
     }
     button.setAttribute("aria-checked", String(on));
-    button.onclick = async () => {
-      button.setAttribute("aria-checked", String(!on));
-      await request("PUT", `/api/switches/${name}`, { on: !on }).catch(failed);
-    };
+    button.onclick = () =>
+      request("PUT", `/api/switches/${name}`, { on: !on }).then(() => button.setAttribute("aria-checked", String(!on)), failed);
   }
 }
 

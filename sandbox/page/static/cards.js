@@ -87,15 +87,17 @@ export function updateCard(card, deal, differing, news) {
     : `✔ The same in ${other}`;
 }
 
-/** Show exactly these buttons: [label, action, primary]. Kept buttons keep the focus. */
+/** Show exactly these buttons: [label, action, primary]. Kept buttons keep the focus; a removed one gives it on. */
 export function updateActions(card, wanted) {
   const row = card.querySelector(".actions");
+  const focused = row.contains(document.activeElement);
   const have = new Map([...row.children].map((button) => [button.textContent, button]));
   for (const [label, button] of have) if (!wanted.some(([name]) => name === label)) button.remove();
-  for (const [label, action, primary] of wanted) {
+  wanted.forEach(([label, action, primary], index) => {
     const button = have.get(label) ?? Object.assign(document.createElement("button"), { type: "button", textContent: label });
     button.className = primary ? "main" : "";
     button.onclick = action;
-    row.append(button);
-  }
+    if (row.children[index] !== button) row.insertBefore(button, row.children[index] ?? null);
+  });
+  if (focused && !row.contains(document.activeElement)) (row.firstElementChild ?? card.querySelector("h3")).focus();
 }
