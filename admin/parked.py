@@ -8,6 +8,7 @@ are found by their number from then on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -123,10 +124,8 @@ def _read(shelf: str, message: ServiceBusReceivedMessage) -> ParkedMessage:
             reason = "It was not put here by the connector."
     else:
         reason = message.dead_letter_error_description or message.dead_letter_reason or "Service Bus gave no reason."
-    try:
+    with contextlib.suppress(ValueError):  # a first delivery: the body is the message itself
         text = Envelope.model_validate_json(text).body
-    except ValueError:
-        pass  # a first delivery: the body is the message itself
     at = message.enqueued_time_utc
     if at is None:
         raise ValueError("a message without its time")
