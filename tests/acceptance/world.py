@@ -1,8 +1,8 @@
 """The harness of the acceptance tests: a running sandbox, people who act on either side, and eyes on both.
 
-A `World` is one sandbox under one set of app settings. It starts once, many tests share it, and they keep apart by using
-customers and deals of their own; so whatever it counts, it counts by the id of a deal or between two moments. It looks
-at the system from outside only: rows, referrals, requests received, queues and the log, never at `shared`.
+A `World` is one sandbox under one set of app settings. It starts once, many tests share it, and they keep apart by
+using customers and deals of their own; so whatever it counts, it counts by the id of a deal or between two moments. It
+looks at the system from outside only: rows, referrals, requests received, queues and the log, never at `shared`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import requests
 from sandbox.clients import SOLUTION_ID, PartnerCenterPortal, Seller, connection
 from sandbox.idle import StillBusy
 from sandbox.layout import QUEUES, Layout
-from sandbox.supervisor import PARTS, WEBHOOK_EVENTS, Sandbox
+from sandbox.supervisor import PARTS, Sandbox
 
 type Json = dict[str, Any]
 type Part = Literal["partner_center", "dataverse", "entra", "broker"]
@@ -100,6 +100,7 @@ class World:
         *,
         account: str | Mapping[str, Any] | None = None,
         contact: str | Mapping[str, Any] | None = None,
+        with_contact: bool = True,
         solutions: Sequence[str] = (SOLUTION_ID,),
         help_option: int | None = None,
         **values: Any,
@@ -110,7 +111,9 @@ class World:
         help. `values` are further columns of the opportunity; by default 50 000 USD by 2027-06-30, help empty.
         """
         account_id = account if isinstance(account, str) else self.new_account(**(account or {}))
-        contact_id = contact if isinstance(contact, str) else self.seller.contact(account_id, **(contact or {}))
+        contact_id = contact if isinstance(contact, str) else None
+        if with_contact and contact_id is None:
+            contact_id = self.seller.contact(account_id, **(contact if isinstance(contact, Mapping) else {}))
         if help_option is not None:
             values = {"cosell_howcanmicrosofthelp": help_option, **values}
         opportunity = self.seller.opportunity(
@@ -169,6 +172,14 @@ class World:
                 "notes": "Two sites.",
             },
         }
+
+    def start_over(self) -> None:
+        """Both systems empty, the queues too, and no webhook registered; for tests of the beginning."""
+        for queue in QUEUES:
+            self._broker("DELETE", f"/queues/{queue}")
+        for part in ("dataverse", "partner_center"):
+            self._sim(part, "POST", "/_sim/reset")
+        self.settle()
 
     # -- rest --------------------------------------------------------------------------------------------------------
     def settle(self, within_s: float = 30, *, scheduled: bool = True) -> None:
@@ -320,6 +331,11 @@ class World:
         """Call an HTTP function of the app with its key; any answer is returned."""
         key = {"x-functions-key": self.layout.host_key}
         return self._http.post(f"{self.layout.host_url}/api/{name}", json=body, headers=key, timeout=60, **options)
+
+    def post_webhook(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+        """Deliver a request to the webhook as anybody on the network could; any answer is returned."""
+        url = f"{self.layout.host_url}/api/partner_center_webhook"
+        return self._http.post(url, data=body, headers=dict(headers), timeout=60)
 
     def run_timer(self, name: str) -> None:
         """Run a timer function now and wait for its end; its failure is a failure of the test."""
