@@ -12,6 +12,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from azure.servicebus import (
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace, connect: Callable[[], App]) -> int:
     """Carry out one verb."""
     app = connect()
     with app.connect_service_bus() as client:
-        found = list(_all(client))
+        found = _all(client)
         if options.verb == "list":
             return _list(found)
         chosen = _choose(found, options)
@@ -103,15 +104,22 @@ def _shelves(client: ServiceBusClient) -> Iterator[tuple[str, ServiceBusReceiver
         yield f"{queue}/dead", client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
 
 
-def _all(client: ServiceBusClient) -> Iterator[Aside]:
-    for shelf, receiver in _shelves(client):
-        with receiver:
-            first = 1
-            while page := receiver.peek_messages(_PAGE, sequence_number=first):
-                for message in page:
-                    deferred = message.state == ServiceBusMessageState.DEFERRED
-                    yield Aside(shelf, message.sequence_number or 0, _read(shelf, message), deferred)
-                first = (page[-1].sequence_number or 0) + 1
+def _all(client: ServiceBusClient) -> list[Aside]:
+    """Everything set aside. The shelves are read side by side: opening each takes up to a second."""
+    with ThreadPoolExecutor() as readers:
+        return [aside for shelf in readers.map(_read_shelf, *zip(*_shelves(client), strict=True)) for aside in shelf]
+
+
+def _read_shelf(shelf: str, receiver: ServiceBusReceiver) -> list[Aside]:
+    found = []
+    with receiver:
+        first = 1
+        while page := receiver.peek_messages(_PAGE, sequence_number=first):
+            for message in page:
+                deferred = message.state == ServiceBusMessageState.DEFERRED
+                found.append(Aside(shelf, message.sequence_number or 0, _read(shelf, message), deferred))
+            first = (page[-1].sequence_number or 0) + 1
+    return found
 
 
 def _read(shelf: str, message: ServiceBusReceivedMessage) -> ParkedMessage:

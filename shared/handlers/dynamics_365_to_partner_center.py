@@ -21,13 +21,12 @@ from shared.domain.rules import RULES
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import DataProblem, NotFound
+from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
 DIRECTION = "CRM>PC"
-MERGE = "merge"
-"""Reason of a hint from one flow to the other; such a hint never causes another one."""
 
 
 def handle(hint: Hint, connections: Connections) -> str:

@@ -13,6 +13,9 @@ from shared.connections import Connections
 from shared.messages import Hint, Queue
 from shared.row_event import RowEvent
 
+MERGE = "merge"
+"""Reason of a hint from one flow to the other about what the other has to write; such a hint never causes another."""
+
 
 def is_ours(event: RowEvent, connections: Connections) -> bool:
     """Whether the connector itself made the change: an echo."""

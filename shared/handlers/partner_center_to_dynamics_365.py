@@ -21,7 +21,7 @@ from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, Unavailable
 from shared.handlers import inbound_deals, leads
-from shared.handlers.dynamics_365_to_partner_center import MERGE
+from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, write_back
 from shared.messages import Hint, Queue
 
