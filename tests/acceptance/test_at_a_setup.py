@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -224,9 +225,13 @@ def test_AT_A09_no_order_of_starting(world: World) -> None:
     world.sandbox.kill("broker")
     later = world.new_deal()
 
-    world.sandbox.restart("host")
-    world.sandbox.restart("broker")
-    world.settle(90)
+    log = len(world.log())
+    with ThreadPoolExecutor(1) as pool:
+        host = pool.submit(world.sandbox.restart, "host")  # it says that it is ready only when its queues are there
+        world.until(lambda: "Service Bus is not reachable" in world.log()[log:], "the app waiting for its queues")
+        world.sandbox.restart("broker")
+        host.result()
+    world.settle(60)
 
     assert world.opportunity(mine)["cosell_referralidentifier"] == world.own_of(mine)["id"]
     assert len(world.microsofts_of(mine)) == 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import requests
+from requests import Response
 
 from sandbox.clients import SOLUTION_ID, PartnerCenterPortal, Seller, connection
 from sandbox.idle import StillBusy
@@ -320,19 +320,19 @@ class World:
         edit = {"table": table, "id": row_id, "values": values, "times": times}
         self._sim("dataverse", "POST", "/_sim/interleave", json=edit)
 
-    def sim(self, part: Part, method: str, path: str, **arguments: Any) -> requests.Response:
+    def sim(self, part: Part, method: str, path: str, **arguments: Any) -> Response:
         """Any request to a simulator's own surface; an error status is a failure."""
         return (
             self._broker(method, path, **arguments) if part == "broker" else self._sim(part, method, path, **arguments)
         )
 
     # -- the app -----------------------------------------------------------------------------------------------------
-    def function(self, name: str, body: Any = None, **options: Any) -> requests.Response:
+    def function(self, name: str, body: Any = None, **options: Any) -> Response:
         """Call an HTTP function of the app with its key; any answer is returned."""
         key = {"x-functions-key": self.layout.host_key}
         return self._http.post(f"{self.layout.host_url}/api/{name}", json=body, headers=key, timeout=60, **options)
 
-    def post_webhook(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+    def post_webhook(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """Deliver a request to the webhook as anybody on the network could; any answer is returned."""
         url = f"{self.layout.host_url}/api/partner_center_webhook"
         return self._http.post(url, data=body, headers=dict(headers), timeout=60)
@@ -381,11 +381,11 @@ class World:
             self._broker("DELETE", f"/queues/{queue}")
         self.settle(60)
 
-    def _sim(self, part: str, method: str, path: str, **arguments: Any) -> requests.Response:
+    def _sim(self, part: str, method: str, path: str, **arguments: Any) -> Response:
         address = f"https://localhost:{self.layout.ports[part]}"
         return _ok(self._http.request(method, f"{address}{path}", timeout=30, **arguments))
 
-    def _broker(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def _broker(self, method: str, path: str, **arguments: Any) -> Response:
         return _ok(self._http.request(method, f"{self.layout.broker_admin_url}{path}", timeout=30, **arguments))
 
 
@@ -436,6 +436,6 @@ def _merged(base: Json, changes: Mapping[str, Any]) -> Json:
     return both
 
 
-def _ok(answer: requests.Response) -> requests.Response:
+def _ok(answer: Response) -> Response:
     assert answer.ok, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:300]}"
     return answer

@@ -1,0 +1,331 @@
+"""Updated in the CRM: what may travel travels once, what may not is said or restored (AT-C01 … C17)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from sandbox.clients import HELP_PROOF_OF_CONCEPT, SOLUTION_ID
+from tests.acceptance.profiles import both_profiles
+from tests.acceptance.world import REFERRALS, Json, World
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+
+NOT_VISIBLE, VISIBLE = 100000000, 100000001
+CO_SELL = 100000002
+HELP_QUOTES = 100000004
+IN_SYNC = 100000002
+
+
+def is_marked(world: World, deal: str, mark: str) -> bool:
+    name: str = world.opportunity(deal)["name"]
+    return name.startswith(f"{mark} ")
+
+
+def solution_ids(referral: Json) -> list[str]:
+    """The ids of a referral's solutions, sorted."""
+    return sorted(one["id"] for one in referral["details"]["requirements"]["solutions"])
+
+
+@both_profiles
+def test_AT_C01_new_revenue(world: World) -> None:
+    """I raise the revenue: Partner Center shows it after one write, and I can read from what to what."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+
+    world.seller.update("opportunities", deal, estimatedvalue=65000)
+    world.settle()
+
+    after = world.own_of(deal)
+    assert (after["details"]["dealValue"], after["details"]["currency"]) == (65000, "USD")
+    assert world.pc_writes(own["id"]) == 1
+    assert len(world.audit(deal)) == 2
+    assert " OK " in world.audit(deal)[0]
+    assert "50000.00>65000.00" in world.audit(deal)[0]
+    assert is_marked(world, deal, "✔")
+
+
+@both_profiles
+def test_AT_C02_new_close_date(world: World) -> None:
+    """I move the close date: Partner Center holds that day, at midnight UTC."""
+    deal = world.shared_deal()
+
+    world.seller.update("opportunities", deal, estimatedclosedate="2027-08-01")
+    world.settle()
+
+    own = world.own_of(deal)
+    assert datetime.fromisoformat(own["details"]["closingDateTime"]) == datetime.fromisoformat("2027-08-01T00:00:00Z")
+    assert world.pc_writes(own["id"]) == 1
+
+
+@both_profiles
+def test_AT_C03_new_description(world: World) -> None:
+    """I rewrite the description: it becomes the deal's notes."""
+    deal = world.shared_deal()
+
+    world.seller.update("opportunities", deal, description="Three warehouses now.\nÆrø comes later.")
+    world.settle()
+
+    own = world.own_of(deal)
+    assert own["details"]["notes"] == "Three warehouses now.\nÆrø comes later."
+    assert world.pc_writes(own["id"]) == 1
+    assert "Ærø" not in world.opportunity(deal)["cosell_audit"]
+
+
+@both_profiles
+def test_AT_C04_column_that_is_not_shared(world: World) -> None:
+    """I note something that is nobody else's business: nothing happens."""
+    deal = world.shared_deal()
+    own, before, writes = world.own_of(deal), world.audit(deal), world.writes(deal)
+
+    world.seller.update("opportunities", deal, currentsituation="They look at a competitor too.")
+    world.settle()
+
+    assert world.pc_writes(own["id"]) == 0
+    assert world.writes(deal) == writes
+    assert world.audit(deal) == before
+    assert is_marked(world, deal, "✔")
+
+
+@both_profiles
+def test_AT_C05_new_name(world: World) -> None:
+    """I rename the deal: Partner Center cannot take that, and I am told once without alarm."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+
+    world.seller.update("opportunities", deal, name="✔ A better name")
+    world.settle()
+    world.seller.update("opportunities", deal, currentsituation="Nothing that matters.")
+    world.settle()
+
+    assert world.own_of(deal)["name"] == own["name"]
+    assert world.pc_writes(own["id"]) == 0
+    assert [line.count("NAME_NOT_UPDATABLE") for line in world.audit(deal)] == [1, 0]
+    assert world.opportunity(deal)["name"] == "✔ A better name"
+    assert world.opportunity(deal)["cosell_syncstatus"] == IN_SYNC
+
+
+@both_profiles
+def test_AT_C06_revenue_falls_to_nothing(world: World) -> None:
+    """A calculation of ours turns the revenue to 0: Partner Center keeps what it had, and I am told."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+
+    world.seller.update("opportunities", deal, estimatedvalue=0)
+    world.settle()
+
+    assert world.own_of(deal)["details"]["dealValue"] == 50000
+    assert world.pc_writes(own["id"]) == 0
+    assert "DEAL_VALUE_EMPTY" in world.audit(deal)[0]
+
+
+@both_profiles
+def test_AT_C07_private_deal_becomes_co_sell(world: World) -> None:
+    """I ask for help on a deal that was private: Microsoft joins the same deal."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+    assert world.microsofts_of(deal) == []
+
+    world.seller.update("opportunities", deal, cosell_howcanmicrosofthelp=HELP_PROOF_OF_CONCEPT)
+    world.settle()
+
+    row, invited = world.opportunity(deal), world.microsofts_of(deal)
+    assert [one["engagementId"] for one in invited] == [own["engagementId"]]
+    assert invited[0]["inviteContext"]["assistanceRequestCode"] == "ProofOfConceptOrDemo"
+    assert row["cosell_referralidentifier"] == own["id"]
+    assert world.own_of(deal)["id"] == own["id"]
+    assert row["cosell_dealtype"] == CO_SELL
+    assert row["cosell_referralvisibility"] == VISIBLE
+    assert is_marked(world, deal, "✔")
+
+
+@both_profiles
+def test_AT_C08_private_deal_becomes_visible(world: World) -> None:
+    """I let Microsoft's sellers see a deal that was private."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+    assert own["consent"]["consentToShareReferralWithMicrosoftSellers"] is False
+
+    world.seller.update("opportunities", deal, cosell_referralvisibility=VISIBLE)
+    world.settle()
+
+    assert world.own_of(deal)["consent"]["consentToShareReferralWithMicrosoftSellers"] is True
+    assert world.pc_writes(own["id"]) == 1
+    assert world.microsofts_of(deal) == []
+
+
+@both_profiles
+def test_AT_C09_visible_deal_cannot_be_hidden(world: World) -> None:
+    """I try to hide a deal that Microsoft has seen: the column goes back, and I read why."""
+    deal = world.shared_deal(cosell_referralvisibility=VISIBLE)
+    own = world.own_of(deal)
+
+    world.seller.update("opportunities", deal, cosell_referralvisibility=NOT_VISIBLE)
+    world.settle()
+
+    assert world.opportunity(deal)["cosell_referralvisibility"] == VISIBLE
+    assert world.own_of(deal)["consent"]["consentToShareReferralWithMicrosoftSellers"] is True
+    assert world.pc_writes(own["id"]) == 0
+    assert [line.count("VISIBILITY_IRREVERSIBLE") for line in world.audit(deal)] == [1, 0]
+
+
+@pytest.mark.parametrize("choice", [None, HELP_QUOTES], ids=["cleared", "changed"])
+def test_AT_C10_help_cannot_be_taken_back(world: World, choice: int | None) -> None:
+    """I clear or change the help I asked for: the column goes back, and I read why."""
+    deal = world.shared_deal(help_option=HELP_PROOF_OF_CONCEPT)
+    own, invited = world.own_of(deal), world.microsofts_of(deal)
+
+    world.seller.update("opportunities", deal, cosell_howcanmicrosofthelp=choice)
+    world.settle()
+
+    assert world.opportunity(deal)["cosell_howcanmicrosofthelp"] == HELP_PROOF_OF_CONCEPT
+    assert world.microsofts_of(deal) == invited
+    assert world.pc_writes(own["id"]) == 0
+    assert [line.count("HELP_IRREVERSIBLE") for line in world.audit(deal)] == [1, 0]
+
+
+def test_AT_C11_one_solution_of_two_removed(world: World) -> None:
+    """I take one of two solutions off the deal: Partner Center lists the other."""
+    deal = world.shared_deal(solutions=(SOLUTION_ID, "SOL-99999-XYZ"))
+    own = world.own_of(deal)
+    assert solution_ids(own) == [SOLUTION_ID, "SOL-99999-XYZ"]
+
+    world.seller.delete("cosell_microsoftsolutions", world.solutions(deal)[1]["cosell_microsoftsolutionid"])
+    world.settle()
+
+    assert solution_ids(world.own_of(deal)) == [SOLUTION_ID]
+    assert world.pc_writes(own["id"]) == 1
+    assert " OK " in world.audit(deal)[0]
+
+
+def test_AT_C12_last_solution_removed(world: World) -> None:
+    """I take the last solution off the deal: Partner Center keeps it, and I read that one is required."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+
+    world.seller.delete("cosell_microsoftsolutions", world.solutions(deal)[0]["cosell_microsoftsolutionid"])
+    world.settle()
+
+    assert solution_ids(world.own_of(deal)) == [SOLUTION_ID]
+    assert world.pc_writes(own["id"]) == 0
+    assert "SOLUTION_REQUIRED" in world.audit(deal)[0]
+    assert is_marked(world, deal, "✖")
+
+
+def test_AT_C13_another_account(world: World) -> None:
+    """I choose another account and a new revenue: the revenue is sent, the customer stays, and I am told."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+    other = f"/accounts({world.new_account()})"
+
+    world.seller.update(
+        "opportunities",
+        deal,
+        estimatedvalue=70000,
+        **{"parentaccountid@odata.bind": other, "customerid_account@odata.bind": other},
+    )
+    world.settle()
+
+    after = world.own_of(deal)
+    assert after["customerProfile"] == own["customerProfile"]
+    assert after["details"]["dealValue"] == 70000
+    assert "CUSTOMER_READONLY" in world.audit(deal)[0]
+    assert " OK " in world.audit(deal)[0]
+    assert is_marked(world, deal, "✔")
+
+
+def test_AT_C14_sync_switched_off_later(world: World) -> None:
+    """I switch Sync off: nothing flows in either direction, and the deal remembers what it was linked to."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+    world.seller.update("opportunities", deal, cosell_syncwithpartnercenter=False)
+    world.settle()
+    writes = world.writes(deal)
+
+    world.seller.update("opportunities", deal, estimatedvalue=1)
+    world.portal.edit(own["id"], {"details": {"notes": "Written in the portal."}})
+    world.settle()
+
+    row, after = world.opportunity(deal), world.own_of(deal)
+    assert (row["estimatedvalue"], after["details"]["dealValue"]) == (1, 50000)
+    assert row["description"] != "Written in the portal."
+    assert row["cosell_referralidentifier"] == own["id"]
+    assert world.pc_writes(own["id"]) == 0
+    assert world.writes(deal) - writes <= 1  # at most one note that changes wait
+    assert row["cosell_engagementidentifier"] == own["engagementId"]
+
+
+def test_AT_C15_sync_switched_on_again(world: World) -> None:
+    """I switch Sync on again after both sides changed: both changes arrive, with one write at most on either side."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)
+    world.seller.update("opportunities", deal, cosell_syncwithpartnercenter=False)
+    world.settle()
+    world.seller.update("opportunities", deal, estimatedclosedate="2027-11-30")
+    world.portal.edit(own["id"], {"details": {"dealValue": 77000}})
+    world.settle()
+    pc_writes, writes = world.pc_writes(own["id"]), world.writes(deal)
+
+    world.seller.update("opportunities", deal, cosell_syncwithpartnercenter=True)
+    world.settle()
+
+    row, after = world.opportunity(deal), world.own_of(deal)
+    assert (row["estimatedvalue"], after["details"]["dealValue"]) == (77000, 77000)
+    assert row["estimatedclosedate"] == "2027-11-30"
+    assert after["details"]["closingDateTime"].startswith("2027-11-30T00:00:00")
+    assert world.pc_writes(own["id"]) - pc_writes <= 1
+    assert is_marked(world, deal, "✔")
+    # Two writes in the CRM: Partner Center's values, and the record of what was sent. Both sides then are at rest.
+    assert world.writes(deal) - writes <= 2
+
+
+def test_AT_C16_throttled(world: World) -> None:
+    """Partner Center asks for patience: everybody waits as long as it says, then both changes arrive."""
+    first, second = world.shared_deal(), world.shared_deal()
+    own = world.own_of(first)["id"]
+    patience_s = 5
+    world.fault(
+        "partner_center",
+        kind="status",
+        method="PATCH",
+        path=f"{REFERRALS}/{own}",
+        times=1,
+        status=429,
+        retry_after=patience_s,
+    )
+    with world.counting() as pc:
+        world.seller.update("opportunities", first, estimatedvalue=61000)
+        world.until(lambda: world.pc_writes(own) == 1, "the first attempt")
+        world.seller.update("opportunities", second, estimatedvalue=62000)
+        world.settle(scheduled=False)
+        for _ in range(2):  # the ladder's rung is longer than the patience asked for
+            world.advance("broker", 40)
+            world.settle(scheduled=False)
+        world.settle(60)
+
+    assert world.own_of(first)["details"]["dealValue"] == 61000
+    assert world.own_of(second)["details"]["dealValue"] == 62000
+    refused = next(one for one in pc.requests if one["status"] == 429)
+    after = [one for one in pc.requests if one["n"] > refused["n"] and one["client"] == refused["client"]]
+    waited = datetime.fromisoformat(after[0]["at"]) - datetime.fromisoformat(refused["at"])
+    assert waited.total_seconds() >= patience_s - 0.5
+
+
+def test_AT_C17_other_party_was_quicker(world: World) -> None:
+    """A colleague edits the notes in the portal at the moment my revenue is sent: both changes survive."""
+    deal = world.shared_deal()
+    own = world.own_of(deal)["id"]
+    world.fault("partner_center", kind="latency", method="PATCH", path=f"{REFERRALS}/{own}", times=1, delay_s=1.5)
+    with world.counting() as pc:
+        world.seller.update("opportunities", deal, estimatedvalue=66000)
+        world.until(lambda: world.pc_writes(own) == 1, "the write on its way")
+        world.portal.edit(own, {"details": {"notes": "Written in the portal."}})
+        world.settle()
+
+    patches = [one["status"] for one in pc.requests if one["method"] == "PATCH"]
+    row, after = world.opportunity(deal), world.own_of(deal)
+    assert patches in ([412, 200], [412, 204])
+    assert (row["estimatedvalue"], after["details"]["dealValue"]) == (66000, 66000)
+    assert (row["description"], after["details"]["notes"]) == ("Written in the portal.",) * 2
+    assert is_marked(world, deal, "✔")
