@@ -1,1 +1,1 @@
-"""The operator's and the maintainer's commands: `python -m admin`."""
+"""The operator's commands: `python -m admin --help`."""

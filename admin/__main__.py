@@ -1,31 +1,59 @@
-"""`python -m admin COMMAND`: one module per command; `--help` lists them.
+"""`python -m admin …`: one module per command, each with `add(commands)`; this file only finds settings and exit codes.
 
-Exit code 0: done. 1: something is wrong, said in one sentence on stderr. 2: the command line is wrong. Nothing of the
-running app imports this package.
+Exit status: 0 done, 1 something is wrong (one sentence on stderr), 2 wrong usage.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import logging
+import os
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
-from admin import docs
+from admin import docs, parked, reconcile
+from shared import settings
+from shared.app import App
+from shared.errors import SyncError
 
-COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str]] = {
-    "docs": (docs.arguments, docs.run, docs.SUMMARY),
-}
-"""Name → what adds its arguments, what runs it (the exit code), and one line of help."""
+COMMANDS = (parked, reconcile, docs)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m admin", description="Commands for operators and maintainers.")
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="python -m admin", description="Operate the co-sell connector.")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="take app settings from a local.settings.json (default: environment)",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (add_arguments, _, summary) in COMMANDS.items():
-        add_arguments(commands.add_parser(name, help=summary, description=summary))
+    for module in COMMANDS:
+        module.add(commands)
     options = parser.parse_args(arguments)
-    return COMMANDS[options.command][1](options)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    try:
+        return int(options.run(options, lambda: App(settings.load(_environment(options.settings)))))
+    except SyncError as error:
+        print(f"{error.sentence} {error.remedy}".strip(), file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(
+            f'The settings file cannot be read ({error}). Give a local.settings.json with {{"Values": …}}.',
+            file=sys.stderr,
+        )
+    return 1
+
+
+def _environment(file: Path | None) -> dict[str, str]:
+    """The environment, completed by the file's values; what is set in the environment wins, as in the host."""
+    if file is None:
+        return dict(os.environ)
+    values = json.loads(file.read_text(encoding="utf-8"))["Values"]
+    for name, value in values.items():
+        os.environ.setdefault(name, str(value))
+    return dict(os.environ)
 
 
 if __name__ == "__main__":
