@@ -263,9 +263,11 @@ def from_exception(error: BaseException, vendor: Vendor, *, repeatable: bool) ->
         return from_answer(Problem(status), vendor, repeatable=repeatable)
     if _in_chain(error, ssl.SSLCertVerificationError):
         meaning = _TLS
+    elif never_sent(error):
+        meaning = _UNREACHABLE
     else:
         meaning = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), _UNEXPECTED)
-    if meaning.kind is Unavailable and not repeatable and not never_sent(error):
+    if meaning.kind is Unavailable and meaning is not _UNREACHABLE and not repeatable:
         meaning = _lost(meaning.sentence)
     named = Meaning(
         meaning.kind, meaning.code, meaning.sentence.replace("{error}", type(error).__name__), meaning.remedy

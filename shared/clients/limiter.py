@@ -19,6 +19,8 @@ PATIENCE_S = 2.0
 """Longest sleep for the rate or after a 429."""
 _QUEUE_S = 10.0
 """Longest wait for another call of ours to end."""
+_ROUNDING = 1e-9
+"""Waiting exactly long enough for a token must be enough, whatever the last bit of the sum says."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 
 
@@ -86,7 +88,7 @@ class Limiter:
                 return self._paused_until - now
             self._tokens = min(self._capacity, self._tokens + (now - self._counted_at) * self._per_second)
             self._counted_at = now
-            if self._tokens < 1:
+            if self._tokens < 1 - _ROUNDING:
                 return (1 - self._tokens) / self._per_second
             self._tokens -= 1
             return 0.0
