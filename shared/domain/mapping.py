@@ -69,6 +69,9 @@ class MappingRow(BaseModel):
     values: str | None = None
     max: int | None = None
     default: str | None = None
+    """Column value of a new record where Partner Center has none."""
+    sent_default: str | None = None
+    """Value of a new referral where the column is empty."""
     off: bool = False
 
     @model_validator(mode="after")

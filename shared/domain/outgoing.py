@@ -67,7 +67,9 @@ def _shared_body(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
         if row.rule in _BUILT_HERE or not row.outbound("create", terms.profile):
             continue
         value = RULES[row.rule].from_opportunity(opportunity, row, terms)
-        if value not in (None, "", ()):
+        if value in (None, "", ()):
+            value = row.sent_default
+        if value is not None:
             place(body, row.referral, RULES[row.rule].to_property(value, row, terms))
     return body
 

@@ -202,7 +202,7 @@ class _Creation:
             if row.rule == "visibility" and microsofts:
                 crm = "visible"
             held = rule.as_crm(pc, row, terms)
-            same = row.field in _CONVERTED or row.rule == "customer" or crm in (pc, held)
+            same = not row.outbound("update", terms.profile) or row.field in _CONVERTED or crm in (pc, held)
             seen[row.field] = (pc, crm if same else held)
         return state.with_seen(seen).but(
             referral_id=own.id.lower(),
