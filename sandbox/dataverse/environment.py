@@ -57,10 +57,14 @@ class RowSwitches(BaseModel):
     """`PATCH` on a free alternate key with `If-None-Match: *`."""
     denied_privileges: tuple[str, ...] = ()
     """Privileges the connector's role lacks, such as prvWriteOpportunity."""
+    required_columns: tuple[str, ...] = ()
+    """Columns such as opportunity.new_kind without which a plug-in of the environment refuses a new row."""
     requests_per_window: int = 6000
     window_s: int = 300
     key_activation_s: float = 0.0
     """How long the index of a new alternate key takes to build."""
+    customization_busy: int = 0
+    """How many of the next metadata writes meet another customisation that is still running."""
     column_visible_s: float = 0.0
     """How long the data API does not know a new column."""
 

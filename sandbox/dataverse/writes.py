@@ -42,6 +42,7 @@ def create(env: Environment, caller: Caller, table: Table, values: Mapping[str, 
         me = Ref("systemuser", caller.user_id)
         row |= {"createdon": now, "modifiedon": now, "createdby": me, "modifiedby": me}
         sales.complete(env, table, row, set(row), None)
+        _check_required(env, table, row)
         _check_keys(env, table, row_id, row)
         stored = env.store.put(table.name, row_id, row)
         target = {name: value for name, value in stored.items() if name not in _NOT_IN_TARGET}
@@ -192,6 +193,14 @@ def _state_mismatch(table: Table) -> Refusal:
         f"State code is invalid or state code is valid but status code is invalid for a specified state code on"
         f" {table.name}.",
     )
+
+
+def _check_required(env: Environment, table: Table, row: Row) -> None:
+    """The Web API does not enforce a column that forms require; a plug-in of the environment may."""
+    for name in env.switches.required_columns:
+        table_name, _, column = name.partition(".")
+        if table_name == table.name and row.get(column) is None:
+            raise Refusal(400, "0x80040265", f"The column {column} must have a value before the record can be saved.")
 
 
 def _check_keys(env: Environment, table: Table, row_id: str, row: Row) -> None:

@@ -73,6 +73,14 @@ class Deals:
         self._write([(document, "created"), *self._tracked(document)], actor)
         return self.stored(document)
 
+    def create_partners(self, sent: Document, actor: Actor) -> Document:
+        """The record of another partner who was invited into the engagement that `sent` names: unanswered."""
+        document = self._new(sent | {"externalReferenceId": None}, new_guid(), actor)
+        document["direction"] = "Incoming"
+        self._await_answer(document, self.now())
+        self._write([(document, "created")], actor)
+        return self.stored(document)
+
     def _new(self, sent: Document, owner: str, actor: Actor) -> Document:
         document = new_document(self.layout, sent, referral_id=new_guid(), owner=owner)
         document["engagementId"] = (document["engagementId"] or new_guid()).lower()
@@ -149,7 +157,10 @@ class Deals:
 
     def _own_of(self, microsofts: Document) -> Document | None:
         records = self.store.engagement(microsofts["engagementId"])
-        return next((record for record in records if not is_microsofts(record)), None)
+        return next((record for record in records if self._ours(record)), None)
+
+    def _ours(self, record: Document) -> bool:
+        return bool(record["organizationId"] == self.layout.organization_id)
 
     def _write(self, writes: Iterable[tuple[Document, Literal["created", "updated"]]], actor: Actor) -> None:
         now = self.now()
@@ -162,7 +173,7 @@ class Deals:
                 }
                 self.store.write(stamped, now)
                 ours = self._own_of(stamped) if self.quirks.related_event_names == "ours" else None
-                self._events.changed(stamped, what, named=ours)
+                self._events.changed(stamped, what, related=not self._ours(stamped), named=ours)
 
 
 def new_msx_id() -> str:

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.layout import new_guid
-from sandbox.partner_center.document import is_microsofts
 from sandbox.partner_center.store import Document, Event, EventState, Store
 
 RESOURCE_BASE = "https://api.partnercenter.microsoft.com/engagements/v1/referrals/"
@@ -68,9 +67,9 @@ class Events:
         self._store.set_setting("registration", registration.__dict__)
         return registration
 
-    def changed(self, document: Document, what: str, *, named: Document | None = None) -> None:
-        """A referral was `created` or `updated`. `named`: the referral whose id the event carries, if another."""
-        prefix = "related-referral" if is_microsofts(document) else "referral"
+    def changed(self, document: Document, what: str, *, related: bool, named: Document | None = None) -> None:
+        """A referral was `created` or `updated`. `related`: it is not ours. `named`: whose id the event carries."""
+        prefix = "related-referral" if related else "referral"
         self.raise_event(f"{prefix}-{what}", (named or document)["id"])
 
     def raise_event(

@@ -1,4 +1,5 @@
-"""Microsoft's part in a deal: sends one, accepts, declines, wins, loses, lets expire, edits. Hooks below `/_sim`.
+"""The others in a deal: Microsoft sends, accepts, declines, wins, loses, lets expire, edits; the service itself; a
+second partner. Hooks below `/_sim`.
 
 What Microsoft does goes through `deals` like everything else, so versions, shared data and events follow. The documents
 are examples with invented companies; a body's members replace theirs.
@@ -28,7 +29,16 @@ _KINDS: dict[str, Document] = {
     "marketplace-lead": {"type": "Independent", "qualification": "Direct"},
     "partner": {"type": "Shared", "qualification": "SalesQualified"},
 }
-_FACTS = ("status", "substatus", "statusReason", "referralSource", "callToAction", "expirationDateTime", "quality")
+_FACTS = (
+    "status",
+    "substatus",
+    "statusReason",
+    "referralSource",
+    "callToAction",
+    "expirationDateTime",
+    "quality",
+    "isSpam",
+)
 _MOVES: dict[str, tuple[str, str, str]] = {
     "accept": ("New", "Active", "Accepted"),
     "decline": ("New", "Closed", "Declined"),
@@ -48,6 +58,8 @@ class Microsoft:
         return [
             Route("/_sim/inbound", self.send, methods=["POST"]),
             Route("/_sim/engagements/{id}/microsoft", self.act, methods=["POST"]),
+            Route("/_sim/engagements/{id}/partner", self.join, methods=["POST"]),
+            Route("/_sim/referrals/{id}/service", self.decree, methods=["POST"]),
         ]
 
     async def send(self, request: Request) -> Response:
@@ -87,6 +99,22 @@ class Microsoft:
         else:
             raise Refusal(400, "", f"'{action}' is no action; use edit or one of {', '.join(_MOVES)}.")
         document = self._deals.change(before, after, SERVICE)
+        return JSONResponse(render(self._deals.layout, document, self._deals.quirks))
+
+    async def join(self, request: Request) -> Response:
+        """Another partner is invited into the deal: `{}` → that partner's record."""
+        records = self._deals.store.engagement(request.path_params["id"])
+        if not records:
+            raise Refusal(404, "", f"There is no engagement '{request.path_params['id']}'.")
+        invited = self._deals.create_partners(records[0], SERVICE)
+        return JSONResponse(render(self._deals.layout, invited, self._deals.quirks), 201)
+
+    async def decree(self, request: Request) -> Response:
+        """Any properties, as the service sets them by itself and no rule forbids: an Error, a word nobody knows."""
+        before, facts = self._deals.store.referral(request.path_params["id"]), await json_body(request)
+        if before is None or not isinstance(facts, dict):
+            raise Refusal(404 if before is None else 400, "", "Send a partial referral to one that exists.")
+        document = self._deals.change(before, merged(before, facts), SERVICE)
         return JSONResponse(render(self._deals.layout, document, self._deals.quirks))
 
     def _record(self, engagement_id: str) -> Document:
