@@ -33,8 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         _never_fail_on_a_mark(stream)
     options = _parser().parse_args(arguments)
     ports = {name: getattr(options, f"port_{name}") for name in port_options().values()}
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means: survive the terminal
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         directory = StateDirectory(
             options.state, keep=options.keep, ports={name: number for name, number in ports.items() if number}

@@ -276,38 +276,6 @@ def test_a_stopped_sandbox_is_said_in_a_sentence(page: Page, live: Sandbox) -> N
     expect(page.locator("#trouble")).to_be_hidden(timeout=ARRIVES_MS)
 
 
-# -- the server by itself --------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("method", "path", "body", "headers", "status", "words"),
-    [
-        ("POST", "/api/partner-center/deals", "{}", {"Content-Type": "text/plain"}, 415, "Send JSON"),
-        ("POST", "/api/partner-center/deals", "{}", {"Content-Type": "application/json"}, 400, "the deal name"),
-        ("POST", "/api/partner-center/deals", "nonsense", {"Content-Type": "application/json"}, 400, "the request"),
-        ("POST", "/api/elsewhere/deals", "{}", {"Content-Type": "application/json"}, 404, "no side elsewhere"),
-        ("PATCH", "/api/dynamics-365/deals/no-id", "{}", {"Content-Type": "application/json"}, 404, "no such deal"),
-        ("PUT", "/api/switches/gravity", '{"on": true}', {"Content-Type": "application/json"}, 404, "gravity"),
-        ("GET", "/api/board", "", {"Host": "rebound.example"}, 400, "Invalid host"),
-    ],
-)
-def test_bad_requests_are_refused(
-    live: Sandbox, method: str, path: str, body: str, headers: dict[str, str], status: int, words: str
-) -> None:
-    with connection(live.layout) as http:
-        answer = http.request(method, f"{live.layout.page_url}{path}", data=body, headers=headers, timeout=10)
-    assert answer.status_code == status
-    assert words in answer.text
-
-
-def test_an_unknown_deal_is_refused_in_the_simulators_words(live: Sandbox) -> None:
-    nobody = "00000000-0000-4000-8000-000000000000"
-    with connection(live.layout) as http:
-        answer = http.patch(
-            f"{live.layout.page_url}/api/partner-center/deals/{nobody}", json={"value": "1"}, timeout=10
-        )
-    assert answer.status_code == 409
-    assert answer.json() == {"error": f"There is no referral '{nobody}'."}
-
-
 def test_without_chromium_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="apt-get install chromium"), screenshot.open_browser():
