@@ -7,7 +7,7 @@ Read by the scenarios (`sandbox.scenario`) and the live page (`sandbox.page`), t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -72,8 +72,7 @@ def from_partner_center(own: dict[str, Any], engagement: Iterable[dict[str, Any]
     """The partner's referral; `engagement` are all referrals of the deal, for Microsoft's answer."""
     details = own.get("details") or {}
     microsofts = next((other for other in engagement if is_microsofts(other)), {})
-    tracking = (microsofts.get("trackingInfo") or {}) or (own.get("trackingInfo") or {})
-    own_tracking = own.get("trackingInfo") or {}
+    tracked = [(record.get("trackingInfo") or {}).get("microsoftMsxId") for record in (microsofts, own)]
     return Deal(
         id=own["id"],
         other_id=own.get("externalReferenceId") or "",
@@ -84,7 +83,7 @@ def from_partner_center(own: dict[str, Any], engagement: Iterable[dict[str, Any]
         notes=_text(details.get("notes")),
         state=_referral_state(own),
         solutions=_sorted(row.get("id") for row in (details.get("requirements") or {}).get("solutions") or ()),
-        microsoft_crm_id=tracking.get("microsoftMsxId") or own_tracking.get("microsoftMsxId") or "",
+        microsoft_crm_id=next(filter(None, tracked), ""),
         status=_status(own),
         engagement=own.get("engagementId") or "",
         microsoft=_status(microsofts) if microsofts else "",
@@ -116,13 +115,6 @@ def compare(partner_center: Deal, dynamics_365: Deal) -> list[Compared]:
     rows = [Compared(label, _shown(partner_center, name), _shown(dynamics_365, name)) for name, label in LABELS.items()]
     referral = Compared("Referral id", partner_center.id, dynamics_365.other_id)
     return [*rows, referral, Compared("Opportunity id", partner_center.other_id, dynamics_365.id)]
-
-
-def changed(before: Deal | None, after: Deal) -> list[str]:
-    """Names of the fields that differ; none for a deal not seen before."""
-    if before is None:
-        return []
-    return [field.name for field in fields(Deal) if getattr(before, field.name) != getattr(after, field.name)]
 
 
 def is_microsofts(referral: dict[str, Any]) -> bool:
