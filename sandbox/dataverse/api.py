@@ -10,7 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 
-from sandbox.dataverse import actions, errors, metadata, query, rows
+from sandbox.dataverse import actions, batch, errors, metadata, metadata_writes, query, rows, solutions, tracking
 from sandbox.dataverse.binding import table_of
 from sandbox.dataverse.environment import Environment
 from sandbox.dataverse.schema import Table
@@ -25,6 +25,11 @@ _UNBOUND: dict[tuple[str, str], Handler] = {
     ("GET", "RetrieveCurrentOrganization"): actions.current_organization,
     ("POST", "WinOpportunity"): actions.win,
     ("POST", "LoseOpportunity"): actions.lose,
+    ("POST", "InsertOptionValue"): metadata_writes.insert_option,
+    ("POST", "ReactivateEntityKey"): metadata_writes.reactivate_key,
+    ("POST", "PublishXml"): metadata_writes.publish,
+    ("POST", "PublishAllXml"): metadata_writes.publish,
+    ("POST", "AddSolutionComponent"): solutions.add_component,
 }
 _PRIVILEGED_HEADERS = {
     "mscrm.bypasscustompluginexecution": "prvBypassCustomPlugins",
@@ -60,9 +65,12 @@ def answer(env: Environment, request: ApiRequest, limits: Limits) -> ApiResponse
     """The response to one request, errors included."""
     left: int | None = None
     try:
-        if request.caller.is_connector:
-            left = limits.take(env, request.caller.user_id)
-        response = dispatch(env, request)
+        if request.path.strip("/") == "$batch" and request.method == "POST":
+            response = batch.run(env, request, lambda part: answer(env, part, limits))
+        else:
+            # A batch saves no quota: each of its parts is counted, the batch itself is not.
+            left = limits.take(env, request.caller.user_id) if request.caller.is_connector else None
+            response = dispatch(env, request)
     except Refusal as refusal:
         response = rendered(refusal, preferences(request.headers))
     response.headers["OData-Version"] = "4.0"
@@ -104,9 +112,9 @@ def dispatch(env: Environment, request: ApiRequest) -> ApiResponse:
     if unbound is not None:
         return unbound(env, request)
     if path[0].name in metadata.ROOTS:
-        if request.method != "GET":
-            raise _not_allowed(request)
-        return metadata.read(env, request, path, wanted)
+        if request.method == "GET":
+            return metadata.read(env, request, path, wanted)
+        return metadata_writes.write(env, request, path)
     table = table_of(env, path[0].name)
     if request.method in ("POST", "PATCH"):
         query.check(env, table, wanted)  # before anything is written for the sake of an answer
@@ -124,6 +132,8 @@ def _on_set(
     if len(path) > 1:
         raise errors.no_resource(path[1].name)
     if request.method == "GET":
+        if prefer.track_changes or wanted.deltatoken is not None:
+            return tracking.page(env, request, table, wanted, prefer)
         return query.collection(env, request, table, wanted, prefer)
     if request.method == "POST":
         return rows.post(env, request, table, wanted, prefer)

@@ -45,7 +45,7 @@ def add_table(schema: Schema, name: str, entry: dict[str, Any], options: dict[st
     primary_id = entry.get("primary_id", f"{name}id")
     columns = {primary_id: _system(primary_id, "Uniqueidentifier", name, creatable=True)}
     if primary is not None:
-        column = _column(name, {"kind": "String", **primary}, options, custom=custom)
+        column = column_from(name, {"kind": "String", **primary}, options, custom=custom)
         columns[column.name] = column
     table = Table(
         name=name,
@@ -64,14 +64,14 @@ def add_table(schema: Schema, name: str, entry: dict[str, Any], options: dict[st
     )
     schema.put_table(table)
     if ownership == "user":
-        _add_lookup(schema, name, {"name": "ownerid", "kind": "Owner", "targets": ["systemuser", "team"]})
+        add_lookup(schema, name, {"name": "ownerid", "kind": "Owner", "targets": ["systemuser", "team"]})
         for owning, target in (("user", "systemuser"), ("team", "team"), ("businessunit", "businessunit")):
-            _add_lookup(schema, name, {"name": f"owning{owning}", "target": target, "read_only": True})
+            add_lookup(schema, name, {"name": f"owning{owning}", "target": target, "read_only": True})
     if table.currency:
         currency = {"name": "transactioncurrencyid", "label": "Currency", "target": "transactioncurrency"}
-        _add_lookup(schema, name, currency)
+        add_lookup(schema, name, currency)
     for column_name in ("createdby", "modifiedby", "createdonbehalfby", "modifiedonbehalfby"):
-        _add_lookup(schema, name, {"name": column_name, "target": "systemuser", "read_only": True})
+        add_lookup(schema, name, {"name": column_name, "target": "systemuser", "read_only": True})
     extend_table(schema, name, entry, options, custom=custom)
 
 
@@ -80,9 +80,9 @@ def extend_table(
 ) -> None:
     """Columns, lookups and keys on a table that is there."""
     for definition in entry.get("columns", ()):
-        add_column(schema, name, _column(name, definition, options or {}, custom=custom))
+        add_column(schema, name, column_from(name, definition, options or {}, custom=custom))
     for definition in entry.get("lookups", ()):
-        _add_lookup(schema, name, definition, custom=custom)
+        add_lookup(schema, name, definition, custom=custom)
     for definition in entry.get("keys", ()):
         add_key(schema, name, definition["name"], definition["columns"])
 
@@ -117,7 +117,8 @@ def add_key(schema: Schema, table_name: str, schema_name: str, columns: list[str
     return key
 
 
-def _column(table: str, entry: dict[str, Any], options: dict[str, Any], *, custom: bool) -> Column:
+def column_from(table: str, entry: dict[str, Any], options: dict[str, Any], *, custom: bool) -> Column:
+    """A column from its entry in a definition file; `options` are the named lists that `options_of` refers to."""
     name = entry["name"].lower()
     pairs = entry.get("options") or options.get(entry.get("options_of", ""), [])
     read_only = entry.get("read_only", False)
@@ -144,7 +145,8 @@ def _column(table: str, entry: dict[str, Any], options: dict[str, Any], *, custo
     )
 
 
-def _add_lookup(schema: Schema, table: str, entry: dict[str, Any], *, custom: bool = False) -> None:
+def add_lookup(schema: Schema, table: str, entry: dict[str, Any], *, custom: bool = False) -> None:
+    """A lookup column with its navigation names and, when `relationship` names them, its relationships."""
     name = entry["name"].lower()
     targets = tuple(entry["targets"] if "targets" in entry else [entry["target"]])
     kind = entry.get("kind", "Lookup")
@@ -152,7 +154,7 @@ def _add_lookup(schema: Schema, table: str, entry: dict[str, Any], *, custom: bo
         navigation = {f"{name}_{target}": (target,) for target in targets}
     else:
         navigation = {entry.get("nav", entry["name"]): targets}
-    column = _column(table, {**entry, "kind": kind}, {}, custom=custom)
+    column = column_from(table, {**entry, "kind": kind}, {}, custom=custom)
     schema.put_column(table, column.model_copy(update={"targets": targets, "navigation": navigation}))
     names = entry.get("relationship", [])
     for target, relationship in zip(targets, [names] if isinstance(names, str) else names, strict=False):

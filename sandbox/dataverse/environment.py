@@ -102,9 +102,10 @@ class Environment:
         self.now = now
         self.store = Store(layout.state / "dataverse.sqlite")
         self.interleaved: list[Interleaved] = []
-        self._load()
+        self.reload()
 
-    def _load(self) -> None:
+    def reload(self) -> None:
+        """Take schema and switches from the store."""
         saved = self.store.setting("schema")
         self.schema = definitions.load(with_custom=True) if saved is None else Schema.model_validate(saved)
         self.events = EventSwitches.model_validate(self.store.setting("events", {}))
@@ -116,7 +117,7 @@ class Environment:
         self.interleaved.clear()
         self.schema = schema
         self.save_schema()
-        self._load()
+        self.reload()
 
     def save_schema(self) -> None:
         self.store.put_setting("schema", self.schema.model_dump())

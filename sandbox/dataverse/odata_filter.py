@@ -139,6 +139,8 @@ class _Parser:
         column, read = self._property(name, table, scope)
         operator, token = self._next("name").text, self._next()
         wanted = _literal(column, token, operator)
+        if column.kind == "EntityName" and wanted is not None and wanted not in self._env.schema.tables:
+            raise Refusal(400, "0x80041102", f"The entity with a name = '{wanted}' was not found in the MetadataCache.")
         if operator == "eq":
             return lambda row: comparable(column, read(row)) == wanted
         if operator == "ne":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.dataverse import errors, query, writes
+from sandbox.dataverse import errors, query, solutions, writes
 from sandbox.dataverse.binding import Address, body_values, locate, resolve
 from sandbox.dataverse.environment import Caller, Environment
 from sandbox.dataverse.schema import Column, Table
@@ -22,7 +22,11 @@ def post(env: Environment, request: ApiRequest, table: Table, options: Options, 
     """Create: 204 with the row's URL, or 201 with the row when the representation was asked for."""
     require_privilege(env, request.caller, "Create", table)
     row_id, values = body_values(env, table, request.json(), creating=True)
-    row_id = writes.create(env, request.caller, table, values, row_id)
+    solution = solutions.named(env, request)
+    with env.store.transaction():
+        row_id = writes.create(env, request.caller, table, values, row_id)
+        if table.name in solutions.ROW_TYPES:
+            solutions.join(env, solution, row_id, solutions.ROW_TYPES[table.name])
     return _written(env, request, table, row_id, options, prefer, created=True)
 
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sandbox.dataverse import errors, events, sales
+from sandbox.dataverse import errors, events, registration, sales
 from sandbox.dataverse.binding import find_by_key
 from sandbox.dataverse.environment import Caller, Environment
 from sandbox.dataverse.schema import Column, Table
@@ -44,6 +44,7 @@ def create(env: Environment, caller: Caller, table: Table, values: Mapping[str, 
         sales.complete(env, table, row, set(row), None)
         _check_required(env, table, row)
         _check_keys(env, table, row_id, row)
+        registration.check(env, table, row)
         stored = env.store.put(table.name, row_id, row)
         target = {name: value for name, value in stored.items() if name not in _NOT_IN_TARGET}
         events.emit(env, caller, events.Event("Create", table, row_id, None, stored, set(values), target))
@@ -127,6 +128,7 @@ def _apply(
         if quietly:
             sales.complete(env, table, row, set(quietly), before)
         _check_keys(env, table, row_id, row)
+        registration.check(env, table, row)
         stored = env.store.put(table.name, row_id, row)
         target = {name: stored.get(name) for name in values} | {
             "modifiedon": stored["modifiedon"],

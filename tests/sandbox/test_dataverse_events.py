@@ -390,7 +390,7 @@ def test_shapes_of_older_and_newer_environments(crm: Crm, deal: str) -> None:
 
 
 def test_solutions_accounts_and_leads_have_steps_of_their_own(crm: Crm, deal: str) -> None:
-    account = crm.create("accounts", name="Fabrikam", **{"parentaccountid@odata.bind": None})
+    account = crm.create("accounts", name="Fabrikam")
     lead = crm.create("leads", subject="S", lastname="Doe")
     parent = {"cosell_OpportunityId@odata.bind": f"/opportunities({deal})"}
     solution = crm.create("cosell_microsoftsolutions", cosell_solutionid="SOL-1", **parent)
