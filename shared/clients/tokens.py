@@ -42,7 +42,7 @@ ENTRA = Vendor(
     access="Check the managed identity of the app (locally: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET).",
 )
 _CONSENT = "Renew the consent of the service user: python -m admin consent."
-_APP_ERRORS = {"invalid_client", "unauthorized_client"}
+_APP_ERRORS = {"invalid_client", "unauthorized_client", "invalid_resource", "invalid_scope"}
 
 
 def is_microsoft_authority(url: str) -> bool:
@@ -56,6 +56,9 @@ def azure_credential(authority: str, ca_bundle: str | None) -> DefaultAzureCrede
         authority=authority,
         disable_instance_discovery=not is_microsoft_authority(authority),
         connection_verify=ca_bundle or True,
+        connection_timeout=5,
+        read_timeout=10,
+        retry_total=2,  # the SDK's ten would hold a worker for minutes; the retry ladder waits better
         exclude_shared_token_cache_credential=True,
         exclude_visual_studio_code_credential=True,
         exclude_powershell_credential=True,
@@ -174,6 +177,10 @@ class PartnerCenterTokens:
             answer: Mapping[str, Any] = client.acquire_token_by_refresh_token(refresh_token, [scope])
         except requests.RequestException as error:
             raise failures.from_exception(error, ENTRA, repeatable=True) from None
+        except msal.exceptions.MsalError:  # its word for HTTP 5xx
+            raise Unavailable(
+                "ENTRA_UNAVAILABLE", "Microsoft Entra ID is out of order.", "It is tried again."
+            ) from None
         except ValueError:  # msal's word for an authority that answers nothing usable
             raise Unavailable(
                 "ENTRA_UNREADABLE",
@@ -191,7 +198,7 @@ def _refused(answer: Mapping[str, Any]) -> SyncError:
         return ConfigurationError(
             "PC_APP_REGISTRATION",
             f"Microsoft Entra ID does not accept the app registration for Partner Center ({reason}).",
-            "Check PC_CLIENT_ID and PC_CLIENT_SECRET; the secret may have expired.",
+            "Check PC_CLIENT_ID, PC_CLIENT_SECRET (it may have expired), the API permissions and PC_BASE_URL.",
         )
     if error in ("temporarily_unavailable", "server_error", "unknown"):
         return Unavailable("ENTRA_UNAVAILABLE", f"Microsoft Entra ID gave no token ({reason}).", "It is tried again.")

@@ -55,13 +55,13 @@ class Cloud:
         return self._parts[name]
 
     def stop(self) -> None:
+        self._http.close()
         for queues in self._to_close:
             queues.close()
         for part in self._parts.values():
             part.terminate()
         for part in self._parts.values():
             part.wait(10)
-        self._http.close()
 
     def control(self, method: str, address: str, path: str, body: Any = None) -> requests.Response:
         """A request to a simulator's control surface, such as `POST /_sim/faults`."""
