@@ -118,6 +118,12 @@ class Opportunity:
         return value.strip().lower() if value else None
 
     @property
+    def is_copy(self) -> bool:
+        """Whether it carries another deal's link without the id: our own writes always set both together."""
+        linked = self.state.referral_id or self.row.text("cosell_engagementidentifier")
+        return self.referral_id is None and linked is not None
+
+    @property
     def microsoft_referral_id(self) -> str | None:
         return self.row.text("cosell_microsoftreferralidentifier") or self.state.microsoft_referral_id
 

@@ -20,7 +20,8 @@ from shared.domain.required import wants_help
 from shared.domain.rules import RULES
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
-from shared.errors import DataProblem, NotFound
+from shared.errors import DataProblem, NotFound, NotYet
+from shared.handlers import copies
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
@@ -41,9 +42,15 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
         return "opportunity is gone"
     if not opportunity.synced:
         return "sync is off"
+    if opportunity.is_copy:
+        return copies.detach(hint, connections, opportunity)
     if opportunity.referral_id is None:
         connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
         return "to be created"
+    if opportunity.state.linking or opportunity.state.reservation is not None:
+        raise NotYet(
+            "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."
+        )
     referral = connections.partner_center.get(opportunity.referral_id)
     return _Run(hint, connections, opportunity, referral).run()
 
