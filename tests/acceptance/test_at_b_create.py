@@ -379,3 +379,8 @@ def test_AT_B23_cloned_deal(world: World) -> None:
     ] * 3
     assert world.opportunity(deal) == before
     assert world.own_of(deal) == own
+
+    world.seller.update("opportunities", clone, cosell_syncwithpartnercenter=True)
+    world.settle()
+    assert_shared(world, clone)
+    assert world.own_of(clone)["engagementId"] != own["engagementId"]
