@@ -60,6 +60,8 @@ def create(hint: Hint, connections: Connections, referral: Referral, lead_id: st
         engagement_id=referral.engagement_id,
         microsoft_referral_id=microsofts.id.lower() if microsofts else None,
         linking=True,
+        status_pc=status_table.of_referral(referral),
+        status_crm="hold" if awaiting else "open",
         told={note.code: note.sentence for note in customer.notes},
     )
     values[COLUMN] = state.to_json()
@@ -112,8 +114,6 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         linking=False,
         told={},
         etag=referral.e_tag,
-        status_pc=status_table.of_referral(referral),
-        status_crm=status_table.of_opportunity(opportunity, terms),
     )
     line = _line(hint, connections, referral, "CREATE", not problems, text)
     status = "failed" if problems else "in_sync"
@@ -124,16 +124,18 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
 def _agreed(
     opportunity: Opportunity, referral: Referral, connections: Connections, *, skip_amounts: bool
 ) -> dict[str, tuple[Canonical, Canonical]]:
-    """What both sides hold right after the creation."""
+    """What was brought over is the base; a column the seller edited meanwhile still differs from it and goes out."""
     terms = connections.terms
-    return {
-        row.field: (
-            RULES[row.rule].from_referral(referral, row, terms),
-            RULES[row.rule].from_opportunity(opportunity, row, terms),
-        )
-        for row in terms.mapping.opportunity
-        if not (skip_amounts and row.field in ("deal_value", "currency"))
-    }
+    agreed: dict[str, tuple[Canonical, Canonical]] = {}
+    for row in terms.mapping.opportunity:
+        if skip_amounts and row.field in ("deal_value", "currency"):
+            continue
+        rule = RULES[row.rule]
+        pc, crm = rule.from_referral(referral, row, terms), rule.from_opportunity(opportunity, row, terms)
+        held = rule.as_crm(pc, row, terms)
+        same = not row.outbound("update", terms.profile) or crm in (pc, held)
+        agreed[row.field] = (pc, crm if same else held)
+    return agreed
 
 
 def microsofts_record(connections: Connections, referral: Referral) -> Referral | None:

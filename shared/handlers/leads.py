@@ -93,7 +93,13 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
         **({"parentcontactid": customer.contact} if customer.contact else {}),
         **({"ownerid": owner} if owner else {}),
     }
-    state = SyncState(referral_id=referral.id.lower(), engagement_id=referral.engagement_id, linking=True)
+    state = SyncState(
+        referral_id=referral.id.lower(),
+        engagement_id=referral.engagement_id,
+        linking=True,
+        status_pc=status_table.of_referral(referral),
+        status_crm=status_table.of_opportunity(opportunity, terms),
+    )
     connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
     inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
     return "lead qualified"

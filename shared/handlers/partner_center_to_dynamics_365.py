@@ -19,7 +19,7 @@ from shared.domain.plan import Change, Plan, merge, settled
 from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
-from shared.errors import DataProblem, NotFound, Unavailable
+from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import inbound_deals, leads
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, write_back
@@ -86,10 +86,14 @@ def _named(hint: Hint, connections: Connections, referral: Referral, opportunity
     except NotFound:
         return "CRM_ID_NOT_FOUND: the record the referral names does not exist"
     if opportunity.state.reservation is not None:
-        return "is being created by flow 2"
+        raise _being_created()
     if opportunity.referral_id is not None:
         return "CRM_ID_DUPLICATE: the opportunity belongs to another referral"
     return inbound_deals.link(hint, connections, opportunity, referral)
+
+
+def _being_created() -> NotYet:
+    return NotYet("CREATION_RESERVED", "Flow 2 is just creating this deal.", "It is tried again by itself.")
 
 
 @dataclass
@@ -106,7 +110,7 @@ class _Run:
         if not opportunity.synced:
             return "sync is off"
         if opportunity.state.reservation is not None:
-            return "is being created by flow 2"
+            raise _being_created()
         if opportunity.state.linking:
             return inbound_deals.complete(self.hint, self.connections, opportunity, self.referral)
         plan = merge(opportunity.state, self.referral, opportunity, terms)
