@@ -3,11 +3,13 @@
 `from_answer` goes by the vendor's error code first and by the HTTP status second; `from_exception` by the exception's
 class. `repeatable` says whether a second call would be harmless: without it, a failure that may have come after the
 effect is an `UnknownOutcome`. Sentences never quote what the vendor said (it may hold customer data): that goes to
-`detail`. A guard test holds both tables against every HTTP status and every exception class of the SDKs.
+`detail`; only column names are lifted out of it. A guard test holds both tables against every HTTP status and every
+exception class of the SDKs.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,6 +58,8 @@ class Vendor:
     """The vendor's error code, lower-case → meaning; wins over the HTTP status."""
 
 
+_COLUMN_NAME = re.compile(r"(?<![\w@.-])[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,60}(?![\w@]|[.-]\w)")
+"""A column with a publisher's prefix, such as new_region; neither a word of prose nor a part of an address."""
 _LATER = "Nothing to do at first: it is tried again; look at the service's health page when it lasts."
 _LOOK = "Nothing to do: the connector looks up what became of it before it tries again."
 _REPORT = "Report this with the correlation id; the message is parked and can be replayed."
@@ -144,6 +148,9 @@ def _error(meaning: Meaning, vendor: Vendor, problem: Problem) -> SyncError:
     words = {"name": vendor.name, "status": problem.status, "sign_in": vendor.sign_in, "access": vendor.access}
     code = f"{vendor.prefix}_{meaning.code}"
     sentence, remedy = meaning.sentence.format(**words), meaning.remedy.format(**words)
+    columns = dict.fromkeys(_COLUMN_NAME.findall(problem.message)) if meaning.kind is DataProblem else ()
+    if columns:
+        sentence += f" It names {', '.join(columns)}."
     if issubclass(meaning.kind, Unavailable):
         error: SyncError = meaning.kind(code, sentence, remedy, retry_after_s=problem.retry_after_s)
         error.detail = problem.message
