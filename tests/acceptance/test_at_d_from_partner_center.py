@@ -1,0 +1,457 @@
+"""Created or changed in Partner Center: the CRM gets the deal, its customer and every change, once (AT-D01 … D21)."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from sandbox.clients import HELP_PROOF_OF_CONCEPT
+from tests.acceptance.command_line import admin
+from tests.acceptance.profiles import both_profiles, profiles
+from tests.acceptance.world import REFERRALS, Json, World, Worlds, unique
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+
+OWN_SOLUTION = "SOL-70412-KQX"
+OPEN, QUALIFIED = 0, 1
+PARTNER_LED, CO_SELL = 100000001, 100000002
+IN_SYNC, FAILED = 100000002, 100000003
+BOOKKEEPING = {
+    "@odata.etag", "@odata.context", "versionnumber", "modifiedon", "_modifiedby_value",
+    "cosell_audit", "cosell_syncstate", "cosell_lastsyncedon", "cosell_referralstatus",
+}  # fmt: skip
+"""Columns that any effective synchronisation may write."""
+
+
+def business_changes(before: Json, after: Json) -> set[str]:
+    """The columns that differ, without those that only record the synchronisation."""
+    names = before.keys() | after.keys()
+    return {name for name in names if before.get(name) != after.get(name)} - BOOKKEEPING
+
+
+def opportunities_named(world: World, name: str) -> list[Json]:
+    """Every opportunity of this name, marked or not."""
+    return world.seller.find("opportunities", filter=f"contains(name,'{name}')")
+
+
+def opportunities_carrying(world: World, referral_id: str) -> list[Json]:
+    return world.seller.find("opportunities", filter=f"cosell_referralidentifier eq '{referral_id}'")
+
+
+def accounts_named(world: World, name: str) -> list[Json]:
+    return world.seller.find("accounts", filter=f"name eq '{name}'", orderby="createdon asc")
+
+
+@both_profiles
+def test_AT_D01_new_deal_in_partner_center(world: World) -> None:
+    """My colleague enters a deal in Partner Center: I find it in the CRM, complete, with its customer."""
+    own = world.created_in_portal()
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    account = world.seller.read("accounts", row["_parentaccountid_value"])
+    contact = world.seller.read("contacts", row["_parentcontactid_value"])
+    customer = own["customerProfile"]
+    assert account["name"] == customer["name"]
+    assert account["address1_postalcode"] == customer["address"]["postalCode"]
+    assert account["address1_country"] == "US"
+    assert row["_customerid_value"] == account["accountid"]
+    assert contact["emailaddress1"] == customer["team"][0]["email"]
+    assert contact["_parentcustomerid_value"] == account["accountid"]
+    assert row["name"] == f"✔ {own['name']}"
+    assert (row["statecode"], row["statuscode"]) == (OPEN, 1)
+    assert row["estimatedvalue"] == own["details"]["dealValue"]
+    assert row["_transactioncurrencyid_value"] == world.seller.currency_id("USD")
+    assert row["estimatedclosedate"] == "2027-09-30"
+    assert row["description"] == own["details"]["notes"]
+    assert row["cosell_syncwithpartnercenter"] is True
+    assert row["cosell_engagementidentifier"] == own["engagementId"]
+    assert own["id"] in row["cosell_referrallink"]
+    assert row["cosell_syncstatus"] == IN_SYNC
+    assert [one["cosell_solutionid"] for one in world.solutions(row["opportunityid"])] == [OWN_SOLUTION]
+    assert len(world.audit(row["opportunityid"])) == 1
+    assert world.referral(own["id"])["externalReferenceId"] == row["opportunityid"]
+    assert world.pc_writes(own["id"]) == 1
+
+
+@both_profiles
+def test_AT_D02_known_customer(world: World) -> None:
+    """The customer is in my CRM already: the new deal hangs on the account I know."""
+    name = unique("Contoso Foods")
+    account = world.new_account(name=name, address1_postalcode="98052")
+    own = world.created_in_portal(customerProfile={"name": name.upper(), "address": {"postalCode": "98 052"}})
+    world.settle()
+
+    assert world.opportunity_of(own["id"])["_parentaccountid_value"] == account
+    assert len(accounts_named(world, name)) == 1
+    assert world.seller.read("accounts", account)["address1_line1"] == "1 Microsoft Way"
+
+
+@both_profiles
+def test_AT_D03_same_name_in_another_town(world: World) -> None:
+    """A company of the same name elsewhere is another customer: it gets an account of its own."""
+    name = unique("Contoso Foods")
+    account = world.new_account(name=name, address1_postalcode="98052")
+    own = world.created_in_portal(customerProfile={"name": name, "address": {"postalCode": "10115"}})
+    world.settle()
+
+    found = world.opportunity_of(own["id"])["_parentaccountid_value"]
+    assert found != account
+    assert {one["accountid"] for one in accounts_named(world, name)} == {account, found}
+
+
+def test_AT_D04_two_accounts_match(world: World) -> None:
+    """Two accounts could be meant: the active one changed last is taken, and I read that there was a doubt."""
+    name = unique("Contoso Foods")
+    first, second, third = (world.new_account(name=name, address1_postalcode="98052") for _ in range(3))
+    world.seller.update("accounts", first, telephone1="+1 425 555 0101")
+    world.seller.update("accounts", third, statecode=1, statuscode=2)
+    own = world.created_in_portal(customerProfile={"name": name, "address": {"postalCode": "98052"}})
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    assert row["_parentaccountid_value"] == first
+    assert second != first
+    assert "ACCOUNT_AMBIGUOUS" in world.audit(row["opportunityid"])[0]
+    assert row["name"].startswith("✔ ")
+
+
+@both_profiles
+def test_AT_D05_only_what_changed(world: World) -> None:
+    """Value, currency, closing date and notes change in Partner Center: exactly these change in my CRM."""
+    own = world.created_in_portal()
+    world.settle()
+    before = world.opportunity_of(own["id"])
+    deal = before["opportunityid"]
+    world.seller.update("opportunities", deal, customerneed="Fewer losses in transport")
+    world.settle()
+    before, lines = world.opportunity(deal), len(world.audit(deal))
+
+    details = {"dealValue": 95000.5, "currency": "EUR", "closingDateTime": "2027-11-15T00:00:00Z", "notes": "One site."}
+    world.portal.edit(own["id"], {"details": details})
+    world.settle()
+
+    after = world.opportunity(deal)
+    assert after["estimatedvalue"] == 95000.5
+    assert after["_transactioncurrencyid_value"] == world.seller.currency_id("EUR")
+    assert after["estimatedclosedate"] == "2027-11-15"
+    assert after["description"] == "One site."
+    allowed = {"estimatedvalue", "estimatedvalue_base", "_transactioncurrencyid_value", "exchangerate",
+               "estimatedclosedate", "description"}  # fmt: skip
+    assert business_changes(before, after) <= allowed | {name for name in after if name.endswith("_base")}
+    assert len(world.audit(deal)) == lines + 1
+    assert world.referral(own["id"])["details"]["dealValue"] == 95000.5
+    assert world.pc_writes(own["id"]) == 1
+
+
+@profiles
+def test_AT_D06_team_solution_and_name(worlds: Worlds, profile: str) -> None:
+    """Name and team of a deal stay as they are in my CRM; its solutions follow, unless only the basics are to."""
+    world = worlds(profile)
+    own = world.created_in_portal()
+    world.settle()
+    before = world.opportunity_of(own["id"])
+    deal, writes = before["opportunityid"], world.writes(before["opportunityid"])
+
+    member = {
+        "firstName": "Mia",
+        "lastName": "Ek",
+        "email": "mia.ek@fjordvik.example",
+        "phoneNumber": "+47 90 00 00 01",
+    }
+    other = {"id": "SOL-81234-ZZT", "name": "RouteGuard", "type": "Name"}
+    changes = {"name": "Renamed in the portal", "team": [member], "details": {"requirements": {"solutions": [other]}}}
+    world.portal.edit(own["id"], changes)
+    world.settle()
+
+    after = world.opportunity(deal)
+    rows = [(one["cosell_solutionid"], one["cosell_name"]) for one in world.solutions(deal)]
+    assert after["name"] == before["name"]
+    assert after["_ownerid_value"] == before["_ownerid_value"]
+    assert business_changes(before, after) == set()
+    if profile == "parity":
+        assert world.writes(deal) == writes
+        assert rows == [(OWN_SOLUTION, "ColdTrack")]
+    else:
+        assert rows == [("SOL-81234-ZZT", "RouteGuard")]
+    assert world.referral(own["id"])["details"]["requirements"]["solutions"][0]["id"] == "SOL-81234-ZZT"
+
+
+@both_profiles
+def test_AT_D07_unknown_crm_id(world: World) -> None:
+    """A deal that names a record my CRM does not have is left alone, and the log says so."""
+    said = world.log().count("CRM_ID_NOT_FOUND")
+    own = world.created_in_portal(externalReferenceId=str(uuid.uuid4()))
+    world.settle()
+
+    assert opportunities_carrying(world, own["id"]) == []
+    assert opportunities_named(world, own["name"]) == []
+    assert world.log().count("CRM_ID_NOT_FOUND") == said + 1
+    assert world.pc_writes(own["id"]) == 0
+
+
+def test_AT_D08_deal_typed_in_with_my_record_id(world: World) -> None:
+    """My colleague enters my opportunity in Partner Center with its CRM id: the two are linked, nothing is doubled."""
+    deal = world.new_deal(cosell_syncwithpartnercenter=False, name=unique("Typed in twice"))
+    world.settle()
+    own = world.created_in_portal(externalReferenceId=deal, details={"dealValue": 61000})
+    world.settle()
+
+    row = world.opportunity(deal)
+    assert row["cosell_referralidentifier"] == own["id"]
+    assert row["cosell_syncwithpartnercenter"] is True
+    assert row["name"].startswith("✔ Typed in twice")
+    assert opportunities_named(world, own["name"]) == []
+    assert [one["id"] for one in world.owns_of(deal)] == [own["id"]]
+
+    world.portal.edit(own["id"], {"details": {"dealValue": 62000}})
+    world.settle()
+    assert world.opportunity(deal)["estimatedvalue"] == 62000
+
+
+@both_profiles
+def test_AT_D09_lead_not_accepted(world: World) -> None:
+    """A lead from the marketplace that nobody accepted is a lead in my CRM and nothing more."""
+    own = world.inbound(kind="marketplace-lead")
+    world.settle()
+
+    lead = world.lead_of(own["id"])
+    assert lead is not None
+    assert lead["statecode"] == OPEN
+    assert lead["companyname"] == own["customerProfile"]["name"]
+    assert lead["emailaddress1"] == own["customerProfile"]["team"][0]["email"]
+    assert opportunities_carrying(world, own["id"]) == []
+    assert accounts_named(world, own["customerProfile"]["name"]) == []
+    assert world.referral(own["id"])["externalReferenceId"] == lead["leadid"]
+
+
+@both_profiles
+def test_AT_D10_lead_accepted(world: World) -> None:
+    """The lead is accepted in Partner Center: my lead is qualified and the opportunity is there."""
+    own = world.inbound(kind="marketplace-lead")
+    world.settle()
+    world.portal.accept(own["id"])
+    world.settle()
+
+    row, lead = world.opportunity_of(own["id"]), world.lead_of(own["id"])
+    assert lead is not None
+    assert lead["statecode"] == QUALIFIED
+    assert row["_originatingleadid_value"] == lead["leadid"]
+    assert (row["statecode"], row["statuscode"]) == (OPEN, 1)
+    assert row["cosell_syncwithpartnercenter"] is True
+    assert row["estimatedvalue"] == 80000
+    assert row["name"].startswith("✔ ")
+    assert len(accounts_named(world, own["customerProfile"]["name"])) == 1
+    assert world.referral(own["id"])["externalReferenceId"] == row["opportunityid"]
+
+
+@profiles
+def test_AT_D11_only_shared_deals_wanted(worlds: Worlds, profile: str) -> None:
+    """We only want co-sell: leads and private deals stay in Partner Center, deals shared with Microsoft come."""
+    world = worlds(profile, SYNC_CO_SELL_ONLY="yes")
+    lead = world.inbound(kind="marketplace-lead")
+    private = world.created_in_portal(consent={"consentToShareReferralWithMicrosoftSellers": False})
+    partner_led = world.created_in_portal()
+    co_sell = world.created_in_portal(inviteContext={"assistanceRequestCode": "QuotesOrLicensing"})
+    world.settle()
+
+    assert world.lead_of(lead["id"]) is None
+    assert opportunities_carrying(world, private["id"]) == []
+    assert world.opportunity_of(partner_led["id"])["cosell_dealtype"] == PARTNER_LED
+    assert world.opportunity_of(co_sell["id"])["cosell_dealtype"] == CO_SELL
+    assert world.pc_writes(lead["id"]) == world.pc_writes(private["id"]) == 0
+
+
+@profiles
+def test_AT_D12_only_shared_deals_wanted_the_other_way(worlds: Worlds, profile: str) -> None:
+    """That switch is about what comes in: my own deal without Microsoft's help still goes to Partner Center."""
+    world = worlds(profile, SYNC_CO_SELL_ONLY="yes")
+    deal = world.shared_deal()
+
+    assert world.own_of(deal)["status"] == "Active"
+    assert world.microsofts_of(deal) == []
+
+
+@both_profiles
+def test_AT_D13_events_repeated_and_out_of_order(world: World) -> None:
+    """Partner Center tells the same thing three times and in the wrong order: I still have one opportunity."""
+    world.partner_center_delivery(mode="stopped")
+    own = world.created_in_portal()
+    world.portal.edit(own["id"], {"details": {"dealValue": 81000}})
+    events = [
+        one for one in world.sim("partner_center", "GET", "/_sim/events").json() if one["resource_id"] == own["id"]
+    ]
+    assert [one["name"] for one in events] == ["referral-created", "referral-updated"]
+    world.partner_center_delivery(mode="reorder", seed=3)
+    world.settle()
+    for _ in range(2):
+        # The queue would recognise a repeated event for ten minutes; a sender may repeat it later than that.
+        world.sim("broker", "DELETE", "/queues/partner-center-events")
+        world.sim("partner_center", "POST", "/_sim/redeliver", json={"events": [one["n"] for one in reversed(events)]})
+        world.settle()
+
+    row = world.opportunity_of(own["id"])
+    audit = world.audit(row["opportunityid"])
+    assert row["estimatedvalue"] == 81000
+    assert len(opportunities_named(world, own["name"])) == 1
+    assert len(accounts_named(world, own["customerProfile"]["name"])) == 1
+    assert sum(" CREATE " in line for line in audit) == 1
+    assert len(world.solutions(row["opportunityid"])) == 1
+    # Two runs at once may both try to leave the CRM id; the version they read lets one through.
+    tried = world.requests("partner_center", "PATCH", f"{REFERRALS}/{own['id']}")
+    assert sorted(one["status"] for one in tried) in ([200], [200, 412])
+
+
+def test_AT_D14_closed_before_we_saw_it(world: World) -> None:
+    """A deal that was over before we heard of it does not appear in my CRM."""
+    world.partner_center_delivery(mode="stopped")
+    own = world.created_in_portal()
+    world.portal.edit(own["id"], {"status": "Closed", "substatus": "Won"})
+    world.partner_center_delivery(mode="normal")
+    world.settle()
+
+    assert opportunities_carrying(world, own["id"]) == []
+    assert accounts_named(world, own["customerProfile"]["name"]) == []
+    assert world.pc_writes(own["id"]) == 0
+
+
+def test_AT_D15_spam(world: World) -> None:
+    """What Partner Center marks as spam never becomes a lead of mine."""
+    own = world.inbound(kind="marketplace-lead", isSpam=True)
+    world.settle()
+
+    assert world.lead_of(own["id"]) is None
+    assert opportunities_carrying(world, own["id"]) == []
+    assert world.pc_writes(own["id"]) == 0
+
+
+def test_AT_D16_currency_the_crm_does_not_have(world: World) -> None:
+    """A deal in a currency my CRM does not know comes without its amount, and I am told why."""
+    own = world.created_in_portal(details={"currency": "CHF", "dealValue": 70000})
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    assert row["estimatedvalue"] is None
+    assert row["name"] == f"✖ {own['name']}"
+    assert row["cosell_syncstatus"] == FAILED
+    assert "CURRENCY_UNKNOWN" in world.audit(row["opportunityid"])[0]
+    assert "CHF" in world.audit(row["opportunityid"])[0]
+    assert row["estimatedclosedate"] == "2027-09-30"
+    assert world.referral(own["id"])["details"]["dealValue"] == 70000
+
+
+def test_AT_D17_deal_in_euro(world: World) -> None:
+    """A deal in euro keeps its currency and its amount; nothing is converted."""
+    own = world.created_in_portal(details={"currency": "EUR", "dealValue": 70000})
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    assert row["_transactioncurrencyid_value"] == world.seller.currency_id("EUR")
+    assert row["estimatedvalue"] == 70000
+    assert world.referral(own["id"])["details"]["dealValue"] == 70000
+    assert world.pc_writes(own["id"]) == 1
+
+
+def test_AT_D18_very_long_notes(world: World) -> None:
+    """Notes longer than my CRM's column are shortened there and kept whole beside it; Partner Center loses no word."""
+    notes = "".join(f"Paragraph {number}: the customer wants sensors in every truck.\n" for number in range(190))
+    notes = (notes + "x" * 12_000)[:11_990] + " the end."
+    own = world.created_in_portal(details={"notes": notes})
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    deal = row["opportunityid"]
+    kept = world.seller.find("annotations", filter=f"_objectid_value eq {deal}")
+    assert len(row["description"].encode("utf-16-le")) // 2 <= 2000
+    assert "continued in" in row["description"]
+    assert row["description"].startswith("Paragraph 0:")
+    assert [one["notetext"] for one in kept] == [notes]
+
+    world.seller.update("opportunities", deal, estimatedvalue=64000)
+    world.settle()
+    assert world.referral(own["id"])["details"]["dealValue"] == 64000
+    assert world.referral(own["id"])["details"]["notes"] == notes
+
+
+@pytest.mark.parametrize("moment", ["2027-03-31T23:30:00Z", "2027-03-31T00:00:00Z", "2027-03-31T23:30:00-00:00"])
+def test_AT_D19_closing_time_late_in_the_evening(world: World, moment: str) -> None:
+    """A closing time late in the evening, UTC, is that very day in my CRM, and is never sent back as another one."""
+    own = world.created_in_portal(details={"closingDateTime": moment})
+    world.settle()
+    row = world.opportunity_of(own["id"])
+    assert row["estimatedclosedate"] == "2027-03-31"
+
+    stored, writes = world.referral(own["id"])["details"]["closingDateTime"], world.pc_writes(own["id"])
+    world.seller.update("opportunities", row["opportunityid"], description="Called them again.")
+    world.settle()
+    assert world.opportunity(row["opportunityid"])["estimatedclosedate"] == "2027-03-31"
+    assert world.referral(own["id"])["details"]["closingDateTime"] == stored
+    assert world.pc_writes(own["id"]) == writes + 1
+
+
+def test_AT_D20_column_that_must_be_filled(worlds: Worlds, tmp_path: Path) -> None:
+    """My CRM insists on a column nobody fills: the log names it, the deal waits, and comes once a default is given."""
+    overlay = tmp_path / "mapping.toml"
+    overlay.write_text("version = 1\n", encoding="utf-8")
+    world = worlds(FIELD_MAPPING_FILE=overlay)
+    world.dataverse_switches(required_columns=["opportunity.new_contractkind"])
+    own = world.created_in_portal()
+    world.settle()
+
+    assert opportunities_carrying(world, own["id"]) == []
+    parked = admin(world, "parked", "list")
+    assert parked.code == 0
+    assert "new_contractkind" in parked.out
+    assert "new_contractkind" in world.log()
+
+    row = 'field = "contract", referral = "contractKind", column = "new_contractkind", default = "Resale"'
+    overlay.write_text(f"version = 1\nopportunity = [ {{ {row} }} ]\n", encoding="utf-8")
+    world.sandbox.restart("host")
+    assert admin(world, "parked", "replay", "--all").code == 0
+    world.settle()
+
+    found = world.opportunity_of(own["id"])
+    assert found["new_contractkind"] == "Resale"
+    assert found["name"].startswith("✔ ")
+    assert world.parked() == []
+
+
+def test_AT_D21_webhook_down(world: World) -> None:
+    """No event reaches us for days: each reconciliation brings what changed, once, and then finds nothing to do."""
+    known, edited = world.created_in_portal(), {"dealValue": 99000, "notes": "Changed while nobody listened."}
+    world.settle()
+    world.partner_center_delivery(mode="drop")
+    world.portal.edit(known["id"], {"details": edited})
+    missed = world.created_in_portal()
+    invited = world.inbound()
+    lead = world.inbound(kind="marketplace-lead")
+    deal = world.shared_deal(help_option=HELP_PROOF_OF_CONCEPT)
+    world.portal.microsoft(world.own_of(deal)["engagementId"], "accept")
+    world.settle()
+    assert opportunities_carrying(world, missed["id"]) == []
+    assert world.opportunity(deal)["cosell_microsoftcrmidentifier"] is None
+
+    world.run_timer("sweep")
+    world.settle()
+    row = world.opportunity_of(known["id"])
+    assert (row["estimatedvalue"], row["description"]) == (99000, "Changed while nobody listened.")
+    assert world.lead_of(lead["id"]) is not None
+    deals = [world.opportunity_of(one["id"])["opportunityid"] for one in (known, missed, invited)]
+    assert world.opportunity(deals[2])["cosell_microsoftstatus"] == "Accepted"
+    assert world.opportunity(deal)["cosell_microsoftstatus"] == "Accepted"
+    assert world.opportunity(deal)["cosell_microsoftcrmidentifier"]
+    lines = [len(world.audit(one)) for one in (*deals, deal)]
+    assert lines == [2, 1, 1, 2]
+
+    # The queues would recognise the hints of a sweep within the same minute.
+    world.sim("broker", "DELETE", "/queues/partner-center-events")
+    world.sim("broker", "DELETE", "/queues/dynamics-365-to-partner-center")
+    with world.counting("partner_center") as center, world.counting("dataverse") as crm:
+        world.run_timer("sweep")
+        world.settle()
+    assert center.count("GET") >= 4
+    assert center.count("POST", "PATCH", "PUT") == 0
+    assert crm.count("POST", "PATCH", "DELETE") == 0
+    assert [len(world.audit(one)) for one in (*deals, deal)] == lines
