@@ -41,9 +41,9 @@ def run(options: argparse.Namespace, _connect: Callable[[], App]) -> int:
     return 0
 
 
-def outdated() -> list[str]:
-    """Pages whose file differs from what the code says."""
-    return [name for name, page in PAGES.items() if _read(ROOT / name) != page()]
+def outdated(root: Path = ROOT) -> list[str]:
+    """Pages whose file below `root` differs from what the code says."""
+    return [name for name, page in PAGES.items() if _read(root / name) != page()]
 
 
 def _read(path: Path) -> str:
