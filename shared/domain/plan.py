@@ -26,6 +26,9 @@ from shared.domain.rules import RULES, Rule
 from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.domain.terms import Terms
 
+AMOUNT = ("deal_value", "currency")
+"""The two fields that are one amount."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -105,8 +108,7 @@ class _Merge:
 
     def consider(self, row: MappingRow) -> None:
         rule, seen = RULES[row.rule], self.state.seen.get(row.field)
-        pc = rule.from_referral(self.referral, row, self.terms)
-        crm = rule.from_opportunity(self.opportunity, row, self.terms)
+        pc, crm = self._values(row)
         pc_changed = seen is None or fingerprint(pc) != seen.pc
         crm_changed = seen is None or fingerprint(crm) != seen.crm
         if not (pc_changed or crm_changed):
@@ -116,25 +118,30 @@ class _Merge:
             if seen is not None:
                 self.confirmed.append(Change(row, _remembered(seen.crm), crm))
             return
-        pc_changed = pc_changed and self._takes_from_pc(row, rule, seen, pc, crm)
-        if crm_changed and not self._goes_to_pc(row, rule, seen, pc, crm):
-            crm_changed = False
-        if pc_changed and crm_changed:
+        pc_comes = pc_changed and self._takes_from_pc(row, rule, seen, pc, crm)
+        crm_goes = crm_changed and self._goes_to_pc(row, rule, seen, pc, crm, filled=pc_comes)
+        if pc_comes and crm_goes:
             self._conflict(row, pc, crm)
-        elif pc_changed:
+        elif pc_comes:
+            self.agreed.pop(row.field, None)  # the CRM's value is about to be replaced: no base before that
             self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
-        elif crm_changed:
-            self.to_pc.append(Change(row, pc, self._whole(row, seen, pc, crm)))
+        elif crm_goes:
+            self._send(row, seen, pc, crm)
 
     def _takes_from_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
         if not row.inbound("update", self.terms.profile):
             return False
-        if _blank(row, pc):
+        if _blank(row, pc) or (row.rule == "currency" and not self._amount("pc")):
             return rule.blank_to_crm and seen is not None and seen.pc is not None
         return not (row.rule == "visibility" and crm == "visible")
 
-    def _goes_to_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
-        """Whether a changed CRM value may travel; otherwise notes why, once, and settles or restores it."""
+    def _goes_to_pc(
+        self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical, *, filled: bool
+    ) -> bool:
+        """Whether a changed CRM value may travel; otherwise notes why, once, and settles or restores it.
+
+        `filled`: Partner Center has a new value for the column, so that an emptied one needs no note.
+        """
         hides = row.rule == "visibility" and crm == "not_visible"
         patchable = row.outbound("update", self.terms.profile) or (row.rule == "name" and self.terms.patch_name)
         if hides or not patchable:
@@ -147,51 +154,106 @@ class _Merge:
             else:
                 self.agreed[row.field] = (pc, crm)
             return False
-        if _blank(row, crm) and not (rule.blank_to_pc and seen is not None and seen.crm is not None):
-            if seen is not None and row.field in _BLANK:
+        nothing = _blank(row, crm) or (row.rule == "currency" and not self._amount("crm"))
+        if nothing and not (rule.blank_to_pc and seen is not None and seen.crm is not None):
+            if seen is not None and row.field in _BLANK and not filled:
                 self.problems.append(_BLANK[row.field])
             self.agreed[row.field] = (pc, crm)
             return False
         return True
 
-    def _whole(self, row: MappingRow, seen: Seen | None, pc: Canonical, crm: Canonical) -> Canonical:
-        """The value to send: a note the CRM could only hold in part is never sent shortened, but added to."""
-        shortened = row.rule == "notes" and seen is not None and seen.pc != seen.crm and isinstance(pc, str)
-        if shortened and isinstance(crm, str):
-            return f"{pc}\n\n{crm.replace(texts.CONTINUED, '').strip()}"
-        return crm
+    def _amount(self, side: str) -> bool:
+        """Whether a side holds an amount; a currency without one is only a default and says nothing."""
+        row = self.terms.mapping.row("deal_value")
+        if row is None:
+            return True
+        pc, crm = self._values(row)
+        return not _blank(row, pc if side == "pc" else crm)
+
+    def _values(self, row: MappingRow) -> tuple[Canonical, Canonical]:
+        rule, terms = RULES[row.rule], self.terms
+        return rule.from_referral(self.referral, row, terms), rule.from_opportunity(self.opportunity, row, terms)
+
+    def _send(self, row: MappingRow, seen: Seen | None, pc: Canonical, crm: Canonical) -> None:
+        """The CRM's value for Partner Center; a note the CRM could only hold in part is added to, never shortened."""
+        new = crm
+        shortened = row.rule == "notes" and seen is not None and seen.pc != seen.crm
+        if shortened and isinstance(pc, str) and isinstance(crm, str):
+            new = texts.appended(pc, str(RULES[row.rule].as_crm(pc, row, self.terms)), crm)
+        if new == pc:
+            self.agreed[row.field] = (pc, crm)
+        else:
+            self.to_pc.append(Change(row, pc, new))
+
+    def _winner(self) -> str:
+        """Whose value counts in a conflict: pc, crm, or nobody's (manual)."""
+        if self.terms.conflict != "latest":
+            return self.terms.conflict
+        return "pc" if _newer(self.referral.updated_date_time, self.opportunity) else "crm"
 
     def _conflict(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
         if row.rule == "notes" and isinstance(pc, str) and isinstance(crm, str):
-            joined = crm if pc in crm else pc if crm in pc else f"{pc}\n\n{crm}"
-            if joined != crm:
-                self.to_crm.append(Change(row, crm, joined, losing=crm, conflict=True, settles=joined == pc))
-            if joined != pc:
-                self.to_pc.append(Change(row, pc, joined, losing=pc, conflict=True, settles=joined == crm))
+            self._join(row, pc, crm)
             return
-        winner = self.terms.conflict
-        if winner == "latest":
-            winner = "pc" if _newer(self.referral.updated_date_time, self.opportunity) else "crm"
+        winner = self._winner()
         if winner == "pc":
             new = RULES[row.rule].as_crm(pc, row, self.terms)
             self.to_crm.append(Change(row, crm, new, losing=crm, conflict=True))
         elif winner == "crm":
             self.to_pc.append(Change(row, pc, crm, losing=pc, conflict=True))
         else:
-            text = f"{row.field}: Partner Center has {shown(pc)}, Dynamics 365 has {shown(crm)}; make them equal"
-            self.inbound_problems.append(Note("CONFLICT", text))
+            self._undecided(row, pc, crm)
+
+    def _undecided(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
+        free = RULES[row.rule].free_text
+        both = f"Partner Center has {shown(pc, free_text=free)}, Dynamics 365 has {shown(crm, free_text=free)}"
+        self.inbound_problems.append(Note("CONFLICT", f"{row.field}: {both}; make them equal"))
+
+    def _join(self, row: MappingRow, pc: str, crm: str) -> None:
+        """Both texts in one. What the CRM cannot hold whole goes to Partner Center first and comes back from there."""
+        bare = crm.replace(texts.CONTINUED, "").strip()
+        joined = bare if pc in bare else pc if bare in pc else f"{pc}\n\n{bare}"
+        held = RULES[row.rule].as_crm(joined, row, self.terms)
+        if held != crm and joined in (pc, held):
+            self.to_crm.append(Change(row, crm, held, losing=crm, conflict=True, settles=joined == pc))
+        if joined != pc:
+            self.to_pc.append(Change(row, pc, joined, losing=pc, conflict=True, settles=joined == crm))
 
     def plan(self) -> Plan:
+        self._one_amount()
         self._unknown_currency()
         return Plan(
             tuple(self.to_crm), tuple(self.to_pc), self.agreed, tuple(self.confirmed),
             tuple(self.notes), tuple(self.problems), tuple(self.inbound_problems),
         )  # fmt: skip
 
+    def _one_amount(self) -> None:
+        """Value and currency travel together: an amount under another currency's symbol is another amount."""
+        moving = [change for change in (*self.to_crm, *self.to_pc) if change.row.field in AMOUNT]
+        if not moving:
+            return
+        torn = any(change in self.to_crm for change in moving) and any(change in self.to_pc for change in moving)
+        winner = self._winner() if torn else "pc" if moving[0] in self.to_crm else "crm"
+        conflict = torn or any(change.conflict for change in moving)
+        self.to_crm = [change for change in self.to_crm if change not in moving]
+        self.to_pc = [change for change in self.to_pc if change not in moving]
+        for row in filter(None, map(self.terms.mapping.row, AMOUNT)):
+            (pc, crm), profile = self._values(row), self.terms.profile
+            if pc == crm:
+                continue
+            if winner == "pc" and row.inbound("update", profile) and not _blank(row, pc):
+                self.agreed.pop(row.field, None)
+                self.to_crm.append(Change(row, crm, pc, losing=crm if conflict else None, conflict=conflict))
+            elif winner == "crm" and row.outbound("update", profile) and not _blank(row, crm):
+                self.agreed.pop(row.field, None)
+                self.to_pc.append(Change(row, pc, crm, losing=pc if conflict else None, conflict=conflict))
+            elif winner == "manual":
+                self._undecided(row, pc, crm)
+
     def _unknown_currency(self) -> None:
         """An amount is never written under another currency's symbol."""
         code = (self.referral.details.currency or "").strip().upper()
-        amounts = {"deal_value", "currency"} & {change.row.field for change in self.to_crm}
+        amounts = {*AMOUNT} & {change.row.field for change in self.to_crm}
         if amounts and code and self.terms.currencies and code not in self.terms.currencies:
             self.to_crm = [change for change in self.to_crm if change.row.field not in amounts]
             if self.terms.currency_policy == "fail":
