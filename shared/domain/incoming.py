@@ -19,6 +19,8 @@ from shared.domain.terms import Terms
 
 _SPACE = uuid.UUID("6f0c3c1e-8d5b-4d0e-9a51-2f6c1b7a9e40")
 _AMOUNTS = ("deal_value", "currency")
+_LAST_NAME = 50
+"""Characters a contact's last name holds."""
 _MICROSOFT = {
     "new": "Waiting for Microsoft",
     "active": "Accepted",
@@ -136,7 +138,7 @@ def contact(member: Member, terms: Terms) -> dict[str, Any]:
         for row in terms.mapping.contact
         if (value := _of_member(member, row)) is not None
     }
-    values.setdefault("lastname", (member.email or "").split("@")[0] or "Unknown")
+    values.setdefault("lastname", (member.email or "").split("@")[0][:_LAST_NAME] or "Unknown")
     return values
 
 

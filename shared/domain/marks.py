@@ -5,19 +5,21 @@ At most one mark, as a prefix with one space; stripping takes off every mark a p
 
 from __future__ import annotations
 
+from shared.domain import texts
+
 OK, FAILED = "✔", "✖"
 _MARKS = f"{OK}{FAILED}✅❌️"
-_ROOM = 298
-"""Dataverse holds 300 characters in the name; the mark and its space take two."""
+ROOM = 298
+"""Dataverse holds 300 UTF-16 units in the name; the mark and its space take two."""
 
 
 def strip(name: str | None) -> str:
     """The name without marks and outer white space, inner white space collapsed."""
-    text = " ".join((name or "").split())
+    text = " ".join(texts.whole_characters(name or "").split())
     return " ".join(text.strip(_MARKS + " ").split())
 
 
 def marked(name: str | None, ok: bool, shown: bool) -> str:
     """The name as it should stand in the CRM."""
     bare = strip(name)
-    return f"{OK if ok else FAILED} {bare[:_ROOM].rstrip()}" if shown else bare
+    return f"{OK if ok else FAILED} {texts.cut(bare, ROOM)}" if shown else bare

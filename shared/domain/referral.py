@@ -11,18 +11,30 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+
+from shared.domain import texts
 
 MICROSOFT = "msft"
 """Organisation and target id of Microsoft's own referral in an engagement."""
+_FIRST_YEAR = 1754
+"""Dataverse holds no moment before 1753; .NET writes 0001-01-01 where it means none."""
 
 
 def _text(value: Any) -> str | None:
     """None, blank and non-text all mean "no value"; numbers become text (salesStage comes as 40 or "40")."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
-    text = str(value)
+    text = texts.whole_characters(str(value))
     return text if text.strip() else None
 
 
@@ -47,6 +59,8 @@ def _moment(value: Any) -> datetime | None:
     else:
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if moment.year < _FIRST_YEAR:
+        return None
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -108,15 +122,16 @@ class Address(Wire):
     address_line1: Text = None
     address_line2: Text = None
     city: Text = None
-    state: Text = None
+    region: Text = None
+    state: Annotated[Text, Field(validate_default=True)] = None
     postal_code: Text = None
     country: Text = None
-    region: Text = None
 
-    @property
-    def state_or_region(self) -> str | None:
+    @field_validator("state")
+    @classmethod
+    def _or_region(cls, state: str | None, info: ValidationInfo) -> str | None:
         """Real answers carry the state in either."""
-        return self.state or self.region
+        return state or info.data.get("region")
 
 
 class ProfileId(Wire):

@@ -120,7 +120,8 @@ def _money(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     value = RULES["money"].from_opportunity(opportunity, row, terms) if row else None
     if row and (value is None or Decimal(str(value)) <= 0):
         found.append(_violation("DEAL_VALUE_REQUIRED", "give the estimated revenue, more than 0"))
-    if opportunity.row.values.get("estimatedclosedate") is None:
+    day = terms.mapping.row("closing_date")
+    if day and RULES[day.rule].from_opportunity(opportunity, day, terms) is None:
         found.append(_violation("CLOSE_DATE_REQUIRED", "give the estimated close date"))
     if not opportunity.currency:
         found.append(_violation("CURRENCY_REQUIRED", "choose a currency that has an ISO code"))

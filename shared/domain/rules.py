@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from shared.domain import texts
+from shared.domain import marks, texts
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity, solution_id
 from shared.domain.paths import reach
@@ -84,6 +84,15 @@ def _cut_notes(value: Canonical, row: MappingRow, terms: Terms) -> Canonical:
     return texts.cut(value, limit, texts.CONTINUED) if isinstance(value, str) and limit else value
 
 
+def _cut_name(value: Canonical, row: MappingRow, terms: Terms) -> Canonical:
+    """Room for the mark is always left, so that setting it does not look like a new name."""
+    return texts.cut(value, min(_limit(row, terms) or marks.ROOM, marks.ROOM)) if isinstance(value, str) else value
+
+
+def _name_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
+    return _cut_name(opportunity.name, row, terms) or None
+
+
 def _name_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> Canonical:
     name = texts.one_line(_text_of(reach(referral, row.referral)) or "")
     if name or row.referral != "name":
@@ -139,12 +148,16 @@ def _midnight(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
 
 def _moment_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> Canonical:
     moment = reach(referral, row.referral)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(moment, datetime) else None
+    return _seconds(moment) if isinstance(moment, datetime) else None
 
 
 def _moment_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
     value = _column(opportunity, row, terms)
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else _text_of(value)
+    return _seconds(value) if isinstance(value, datetime) else _text_of(value)
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def _day_to_column(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
@@ -211,8 +224,9 @@ def _stage_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> C
 
 
 def _stage_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
+    """A stage that Partner Center has no word for counts as none, so that it is never sent as nothing."""
     stage = _column(opportunity, row, terms)
-    return str(stage) if isinstance(stage, int) else None
+    return str(stage) if stage in terms.mapping.values["stage"].values() else None
 
 
 def _stage_to_property(value: Canonical, _row: MappingRow, terms: Terms) -> Any:
@@ -274,7 +288,7 @@ def _size_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> Ca
 
 RULES: dict[str, Rule] = {
     "text": Rule(_text_from_referral, _text_from_opportunity, as_crm=_cut, blank_to_pc=True, free_text=True),
-    "name": Rule(_name_from_referral, lambda o, r, t: o.name or None, as_crm=_cut, free_text=False),
+    "name": Rule(_name_from_referral, _name_from_opportunity, as_crm=_cut_name),
     "notes": Rule(
         _text_from_referral, _text_from_opportunity, as_crm=_cut_notes,
         blank_to_crm=True, blank_to_pc=True, free_text=True,
