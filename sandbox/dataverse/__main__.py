@@ -27,7 +27,12 @@ _METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 def application(layout: Layout) -> Starlette:
     """The whole simulator as an ASGI application."""
-    simulator = Simulator("dataverse", layout, refuse=_refuse, reset=lambda: seed.start(env))
+
+    def refuse(request: Request, refusal: Refusal) -> Response:
+        """The vendor's shape for what is refused outside `api`: tokens, faults, unknown addresses."""
+        return _http(api.rendered(env, refusal, preferences(request.headers)))
+
+    simulator = Simulator("dataverse", layout, refuse=refuse, reset=lambda: seed.start(env))
     env = Environment(layout, simulator.now)
     if not env.store.all("organization"):
         seed.start(env)
@@ -86,11 +91,6 @@ def _api_request(request: Request, body: bytes, user: str, *, is_connector: bool
     )
     root = f"https://{headers.get('host', 'localhost')}{before}{API_ROOT}"
     return ApiRequest(request.method, path, query, headers, body, caller, root)
-
-
-def _refuse(request: Request, refusal: Refusal) -> Response:
-    """The vendor's shape for what is refused outside `api`: tokens, faults, unknown addresses."""
-    return _http(api.rendered(refusal, preferences({k.lower(): v for k, v in request.headers.items()})))
 
 
 def _http(response: ApiResponse) -> Response:

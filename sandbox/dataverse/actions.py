@@ -93,9 +93,9 @@ def _close(env: Environment, request: ApiRequest, state: int) -> ApiResponse:
         env.store.put("opportunityclose", new_id, closed)
         actual = {"actualvalue": revenue, "actualclosedate": _day(end)}
         new_state = {"statecode": state, "statuscode": reason}
-        writes.set_state(env, request.caller, opportunity, ref.id, new_state, actual)
+        writes.apply(env, request.caller, opportunity, ref.id, new_state, actual)
         if env.events.close_values:
-            writes.update(env, request.caller, opportunity, ref.id, actual)
+            writes.apply(env, request.caller, opportunity, ref.id, actual)
     return ApiResponse(204)
 
 
@@ -133,7 +133,7 @@ def qualify_lead(env: Environment, request: ApiRequest, table: Table, segment: S
             if contact is not None:
                 values["parentcontactid"] = contact
             make("opportunity", values | ({"transactioncurrencyid": currency} if currency else {}))
-        writes.set_state(
+        writes.apply(
             env,
             request.caller,
             table,
@@ -162,7 +162,7 @@ def merge_rows(env: Environment, request: ApiRequest, table: Table, keeper: str,
                 if row.get(relationship.column) == old:
                     env.store.put(relationship.referencing, child_id, {**row, relationship.column: new})
         state = {"statecode": 1, "statuscode": 2}
-        writes.set_state(env, request.caller, table, subordinate, state, {"masterid": new, "merged": True})
+        writes.apply(env, request.caller, table, subordinate, state, {"masterid": new, "merged": True})
 
 
 def _parameters(request: ApiRequest, *names: str) -> dict[str, Any]:

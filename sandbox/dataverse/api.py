@@ -26,6 +26,7 @@ _UNBOUND: dict[tuple[str, str], Handler] = {
     ("POST", "WinOpportunity"): actions.win,
     ("POST", "LoseOpportunity"): actions.lose,
     ("POST", "InsertOptionValue"): metadata_writes.insert_option,
+    ("POST", "InsertStatusValue"): metadata_writes.insert_status,
     ("POST", "ReactivateEntityKey"): metadata_writes.reactivate_key,
     ("POST", "PublishXml"): metadata_writes.publish,
     ("POST", "PublishAllXml"): metadata_writes.publish,
@@ -38,7 +39,19 @@ _PRIVILEGED_HEADERS = {
     "mscrmcallerid": "prvActOnBehalfOfAnotherUser",
     "callerobjectid": "prvActOnBehalfOfAnotherUser",
 }
-_THROTTLE_CODE = "0x80072322"
+_THROTTLED = {
+    "requests": (
+        "0x80072322",
+        "Number of requests exceeded the limit of {limit} over time window of {window} seconds.",
+    ),
+    "time": (
+        "0x80072321",
+        "Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time window of"
+        " {window} seconds. Decrease number of concurrent requests or reduce the duration of requests and try again"
+        " later.",
+    ),
+    "concurrency": ("0x80072326", "Number of concurrent requests exceeded the limit of 52."),
+}
 
 
 class Limits:
@@ -55,8 +68,7 @@ class Limits:
             times.popleft()
         if len(times) >= limit:
             wait = int(times[len(times) - limit] + window - now) + 1
-            sentence = f"Number of requests exceeded the limit of {limit} over time window of {window} seconds."
-            raise Refusal(429, _THROTTLE_CODE, sentence, headers={"Retry-After": str(wait)})
+            raise Refusal(429, "", "", headers={"Retry-After": str(wait)})
         times.append(now)
         return limit - len(times)
 
@@ -72,7 +84,7 @@ def answer(env: Environment, request: ApiRequest, limits: Limits) -> ApiResponse
             left = limits.take(env, request.caller.user_id) if request.caller.is_connector else None
             response = dispatch(env, request)
     except Refusal as refusal:
-        response = rendered(refusal, preferences(request.headers))
+        response = rendered(env, refusal, preferences(request.headers))
     response.headers["OData-Version"] = "4.0"
     response.headers["x-ms-service-request-id"] = str(uuid.uuid4())
     if left is not None:
@@ -80,19 +92,20 @@ def answer(env: Environment, request: ApiRequest, limits: Limits) -> ApiResponse
     return response
 
 
-def rendered(refusal: Refusal, prefer: Preferences) -> ApiResponse:
+def rendered(env: Environment, refusal: Refusal, prefer: Preferences) -> ApiResponse:
     """The vendor's error shape. Codes that a planted fault leaves open are filled in by status."""
-    code = refusal.code
-    if not code.startswith("0x"):
-        code = {429: _THROTTLE_CODE, 403: errors.PRIVILEGE_DENIED, 404: errors.NOT_FOUND, 500: "0x80040216"}.get(
-            refusal.status, ""
-        )
-    error: dict[str, str] = {"code": code, "message": refusal.message}
+    code, message = refusal.code, refusal.message
+    if refusal.status == 429:
+        code, message = _THROTTLED[env.switches.throttle]
+        message = message.format(limit=env.switches.requests_per_window, window=env.switches.window_s)
+    elif not code.startswith("0x"):
+        code = {403: errors.PRIVILEGE_DENIED, 404: errors.NOT_FOUND, 500: "0x80040216"}.get(refusal.status, "")
+    error: dict[str, str] = {"code": code, "message": message}
     if "*" in prefer.annotations:
         error |= {
             "@Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus": "0",
             "@Microsoft.PowerApps.CDS.HelpLink": "http://go.microsoft.com/fwlink/?LinkID=398563",
-            "@Microsoft.PowerApps.CDS.InnerError.Message": refusal.message,
+            "@Microsoft.PowerApps.CDS.InnerError.Message": message,
         }
     return ApiResponse(refusal.status, {"error": error}, dict(refusal.headers))
 

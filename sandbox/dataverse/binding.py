@@ -6,7 +6,7 @@ absolute. What the values mean for the row is decided in `writes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +60,15 @@ def locate(env: Environment, table: Table, segment: Segment) -> Address:
     return Address(table, row_id, env.store.get(table.name, row_id) if row_id else None, values)
 
 
-def find_by_key(env: Environment, table: Table, key: Key, values: Mapping[str, Any]) -> str | None:
-    """Id of the row with these values; text compares without case."""
-    wanted = [comparable(table.columns[name], values.get(name)) for name in key.columns]
-    for row_id, row in env.store.all(table.name).items():
-        if all(comparable(table.columns[n], row.get(n)) == w for n, w in zip(key.columns, wanted, strict=True)):
-            return row_id
-    return None
+def find_by_key(env: Environment, table: Table, key: Key, values: Row) -> str | None:
+    """Id of the row with these values, none of them empty; text compares without case."""
+    columns = [table.columns[name] for name in key.columns]
+
+    def normal(row: Row) -> Hashable | None:
+        found = tuple(comparable(column, row.get(column.name)) for column in columns)
+        return None if None in found else found
+
+    return env.store.find(table.name, key.name, normal, values)
 
 
 def resolve(env: Environment, uri: Any, column: Column, navigation: str, set_name: str) -> Ref:

@@ -29,7 +29,8 @@ def routes(env: Environment, outbox: Outbox) -> list[Route]:
     async def idle(_: Request) -> Response:
         waiting = env.store.queues_waiting()
         pending = sum(waiting.values())
-        return JSONResponse({"idle": pending == 0, "pending": pending, "queues": waiting})
+        still = pending == 0 or env.events.mode == "stopped"  # while stopped, nothing will move
+        return JSONResponse({"idle": still, "pending": pending, "queues": waiting})
 
     async def rows(request: Request) -> Response:
         table = _table(env, request.path_params["table"])

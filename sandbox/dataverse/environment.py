@@ -55,6 +55,8 @@ class RowSwitches(BaseModel):
     closed_rows: Literal["editable", "read-only"] = "editable"
     key_upsert_if_none_match: Literal["creates", "not-found"] = "creates"
     """`PATCH` on a free alternate key with `If-None-Match: *`."""
+    throttle: Literal["requests", "time", "concurrency"] = "requests"
+    """Which of the three limits a 429 speaks of."""
     denied_privileges: tuple[str, ...] = ()
     """Privileges the connector's role lacks, such as prvWriteOpportunity."""
     required_columns: tuple[str, ...] = ()

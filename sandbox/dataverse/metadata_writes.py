@@ -63,11 +63,32 @@ def insert_option(env: Environment, request: ApiRequest) -> ApiResponse:
     column = column_named(table, Segment("", str(body["AttributeLogicalName"])))
     option = reader.option(body)
     if column.option_label(option.value) is not None:
-        raise Refusal(400, "0x80044331", f"The value {option.value} is used by {column.name} already.")
+        raise errors.invalid(f"The value {option.value} is used by {column.name} already.")
     with env.store.transaction():
         env.schema.put_column(table.name, column.model_copy(update={"options": (*column.options, option)}))
         env.save_schema()
     where = f"{request.root}/$metadata#Microsoft.Dynamics.CRM.InsertOptionValueResponse"
+    return ApiResponse(200, {"@odata.context": where, "NewOptionValue": option.value})
+
+
+def insert_status(env: Environment, request: ApiRequest) -> ApiResponse:
+    """`InsertStatusValue`: a status reason of the customer's own, for one state."""
+    _check_free(env)
+    body = reader.members(request.json(), "EntityLogicalName", "AttributeLogicalName", "StateCode", "Value", "Label")
+    table = table_named(env, Segment("", str(body["EntityLogicalName"])))
+    column, option = table.columns["statuscode"], reader.option(body)
+    if (
+        body["AttributeLogicalName"] != column.name
+        or table.columns["statecode"].option_label(body["StateCode"]) is None
+    ):
+        raise errors.invalid(f"{table.name} has no state {body['StateCode']} with reasons in statuscode.")
+    if column.option_label(option.value) is not None:
+        raise errors.invalid(f"The value {option.value} is used by {column.name} already.")
+    new = option.model_copy(update={"state": body["StateCode"]})
+    with env.store.transaction():
+        env.schema.put_column(table.name, column.model_copy(update={"options": (*column.options, new)}))
+        env.save_schema()
+    where = f"{request.root}/$metadata#Microsoft.Dynamics.CRM.InsertStatusValueResponse"
     return ApiResponse(200, {"@odata.context": where, "NewOptionValue": option.value})
 
 
@@ -224,6 +245,8 @@ def _key_named(table: Table, segment: Segment) -> Key:
 
 
 def _put_keys(env: Environment, table: Table, keys: list[Key]) -> None:
+    for key in {*table.keys, *keys}:
+        env.store.forget_index(table.name, key.name)
     env.schema.put_table(env.schema.tables[table.name].model_copy(update={"keys": tuple(keys)}))
     env.save_schema()
 

@@ -266,7 +266,10 @@ def _literal(column: Column, token: _Token, operator: str) -> Any:
     if token.kind == "guid":
         return text.lower()
     if token.kind == "date":
-        return _moment(text)
+        try:
+            return _moment(text)
+        except ValueError as error:
+            raise errors.syntax(f"Unrecognized date '{text}'.") from error
     return text == "true" if token.kind == "name" else Decimal(text)
 
 

@@ -95,11 +95,7 @@ def collection(
     """A page of rows, with the link to the next one."""
     require_privilege(env, request.caller, "Read", table)
     check(env, table, options)
-    if options.top is not None and options.skiptoken is None and options.top == 0:
-        rows: list[Row] = []
-        total = 0
-    else:
-        rows, total = _matching(env, table, options)
+    rows, total = _matching(env, table, list(env.rows_of(table.name).values()), options)
     start = _resume(rows, table, options.skiptoken)
     size = min(prefer.page_size or LARGEST_PAGE, LARGEST_PAGE)
     page = rows[start : start + size]
@@ -128,8 +124,8 @@ def single(
     return ApiResponse(200, body, {"ETag": etag(row)} | prefer.applied())
 
 
-def _matching(env: Environment, table: Table, options: Options) -> tuple[list[Row], int]:
-    rows = list(env.rows_of(table.name).values())
+def _matching(env: Environment, table: Table, rows: list[Row], options: Options) -> tuple[list[Row], int]:
+    """The rows that are asked for, in order, and how many there were without `$top`."""
     if options.filter is not None:
         chosen = compile_filter(env, table, options.filter)
         rows = [row for row in rows if chosen(row)]
@@ -204,6 +200,5 @@ def children(
 ) -> list[dict[str, Any]]:
     """The rows of a child collection."""
     child, parent = env.schema.tables[relationship.referencing], Ref(relationship.referenced, parent_id)
-    rows, _ = _matching(env, child, Options(filter=options.filter, orderby=options.orderby))
-    mine = [row for row in rows if row.get(relationship.column) == parent]
-    return [entity(env, child, row, options, prefer) for row in mine[: options.top]]
+    mine = [row for row in env.rows_of(child.name).values() if row.get(relationship.column) == parent]
+    return [entity(env, child, row, options, prefer) for row in _matching(env, child, mine, options)[0]]

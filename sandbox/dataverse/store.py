@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,6 +37,27 @@ class Ref(NamedTuple):
 
     table: str
     id: str
+
+
+type Normal = Callable[[Row], Hashable | None]
+"""The values of a key in comparable form; None when one of them is empty."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Normal form → id. Of rows that collide (a key that failed) one is known."""
+
+    normal: Normal
+    ids: dict[Hashable, str]
+
+    def put(self, row_id: str, old: Row | None, new: Row | None) -> None:
+        """A row was written, or deleted when `new` is None."""
+        before = None if old is None else self.normal(old)
+        after = None if new is None else self.normal(new)
+        if before is not None and before != after and self.ids.get(before) == row_id:
+            del self.ids[before]
+        if after is not None:
+            self.ids[after] = row_id
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,7 @@ class Store:
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_TABLES)
         self._rows: dict[str, dict[str, Row]] = {}
+        self._indexes: dict[tuple[str, str], Index] = {}
         self._undo: list[tuple[str, str, Row | None]] | None = None
         for table, row_id, data in self._database.execute("SELECT tbl, id, data FROM rows"):
             self._rows.setdefault(table, {})[row_id] = _decode(data)
@@ -109,6 +131,7 @@ class Store:
         """Forget everything, settings included; versions start again."""
         with self._lock:
             self._rows.clear()
+            self._indexes.clear()
             for table in ("rows", "deleted", "outbox", "settings"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand two lines up
             self._version = _FIRST_VERSION
@@ -116,6 +139,21 @@ class Store:
     # rows -----------------------------------------------------------------------------------------------------------
     def get(self, table: str, row_id: str) -> Row | None:
         return self._rows.get(table, {}).get(row_id)
+
+    def find(self, table: str, name: str, normal: Normal, values: Row) -> str | None:
+        """Id of the row whose `normal` form equals that of `values`, through an index that is built on first use."""
+        wanted = normal(values)
+        with self._lock:
+            index = self._indexes.get((table, name))
+            if index is None:
+                index = self._indexes[table, name] = Index(normal, {})
+                for row_id, row in self._rows.get(table, {}).items():
+                    index.put(row_id, None, row)
+            return None if wanted is None else index.ids.get(wanted)
+
+    def forget_index(self, table: str, name: str) -> None:
+        """After the definition of a key has changed."""
+        self._indexes.pop((table, name), None)
 
     def all(self, table: str) -> dict[str, Row]:
         """Id → row, as of now."""
@@ -174,6 +212,9 @@ class Store:
 
     def _remember(self, table: str, row_id: str, row: Row | None) -> None:
         rows = self._rows.setdefault(table, {})
+        for (indexed, _), index in self._indexes.items():
+            if indexed == table:
+                index.put(row_id, rows.get(row_id), row)
         if row is None:
             rows.pop(row_id, None)
         else:

@@ -42,8 +42,8 @@ def create(env: Environment, caller: Caller, table: Table, values: Mapping[str, 
         me = Ref("systemuser", caller.user_id)
         row |= {"createdon": now, "modifiedon": now, "createdby": me, "modifiedby": me}
         sales.complete(env, table, row, set(row), None)
-        _check_required(env, table, row)
         _check_keys(env, table, row_id, row)
+        _check_required(env, table, row)
         registration.check(env, table, row)
         stored = env.store.put(table.name, row_id, row)
         target = {name: value for name, value in stored.items() if name not in _NOT_IN_TARGET}
@@ -59,7 +59,7 @@ def update(env: Environment, caller: Caller, table: Table, row_id: str, values: 
         before = _existing(env, table, row_id)
         if not state:
             _check_editable(env, table, before)
-            _apply(env, caller, table, row_id, ordinary)
+            apply(env, caller, table, row_id, ordinary)
             return
         state = _new_state(table, before, state)
         if table.name == "opportunity" and state["statecode"] not in (0, before["statecode"]):
@@ -73,14 +73,7 @@ def update(env: Environment, caller: Caller, table: Table, row_id: str, values: 
             if part is ordinary and ordinary:
                 _check_editable(env, table, _existing(env, table, row_id))
             if part:
-                _apply(env, caller, table, row_id, part)
-
-
-def set_state(
-    env: Environment, caller: Caller, table: Table, row_id: str, state: Mapping[str, Any], quietly: Mapping[str, Any]
-) -> None:
-    """An action's state change: `state` raises a state-only Update, `quietly` is written along without being in it."""
-    _apply(env, caller, table, row_id, state, quietly)
+                apply(env, caller, table, row_id, part)
 
 
 def delete(env: Environment, caller: Caller, table: Table, row_id: str) -> None:
@@ -107,7 +100,7 @@ def delete(env: Environment, caller: Caller, table: Table, row_id: str) -> None:
         events.emit(env, caller, events.Event("Delete", table, row_id, before, None))
 
 
-def _apply(
+def apply(
     env: Environment,
     caller: Caller,
     table: Table,
@@ -115,7 +108,10 @@ def _apply(
     values: Mapping[str, Any],
     quietly: Mapping[str, Any] | None = None,
 ) -> None:
-    """One update and its one event. The Target holds what was sent, changed or not, and what was calculated along."""
+    """One update and its one event, without the checks of `update`: for actions.
+
+    The Target holds what was sent, changed or not, and what was calculated along; `quietly` is written beside it.
+    """
     with env.store.transaction():
         before = _existing(env, table, row_id)
         row: dict[str, Any] = {**before, **values, **(quietly or {})}
@@ -141,7 +137,9 @@ def _apply(
 
 def _name_owner(row: dict[str, Any]) -> None:
     """The owner shows in one of two more lookups, since `ownerid` itself cannot be expanded."""
-    owner: Ref = row["ownerid"]
+    owner: Ref | None = row.get("ownerid")
+    if owner is None:
+        raise errors.invalid("The owner of a row cannot be cleared.")
     row["owninguser"], row["owningteam"] = (owner, None) if owner.table == "systemuser" else (None, owner)
 
 
@@ -208,8 +206,8 @@ def _check_required(env: Environment, table: Table, row: Row) -> None:
 def _check_keys(env: Environment, table: Table, row_id: str, row: Row) -> None:
     """Alternate keys are unique; rows with an empty key column do not collide."""
     for key in table.keys:
-        if any(row.get(name) is None for name in key.columns):
-            continue
+        if key.failed:
+            continue  # its index was never built
         other = find_by_key(env, table, key, row)
         if other is not None and other != row_id:
             raise Refusal(

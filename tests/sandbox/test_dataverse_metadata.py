@@ -260,12 +260,29 @@ def test_updating_a_definition_takes_the_whole_of_it(crm: Crm) -> None:
     assert crm.opportunity(cosell_dealtype=100000009)
 
 
+def test_a_customers_own_status_reason_closes_a_deal(crm: Crm) -> None:
+    reason = {"EntityLogicalName": "opportunity", "AttributeLogicalName": "statuscode", "Value": 727000100}
+    body = {**reason, "StateCode": 1, "Label": label("Won with Microsoft")}
+    assert crm.api("POST", "/InsertStatusValue", body).status_code == 200
+    path = f"{OPPORTUNITY}/Attributes(LogicalName='statuscode')/{CRM}StatusAttributeMetadata?$expand=OptionSet"
+    options = crm.get(path)["OptionSet"]["Options"]
+    assert (727000100, 1) in {(option["Value"], option["State"]) for option in options}
+    row_id = crm.opportunity()
+    closing = {"opportunityid@odata.bind": f"/opportunities({row_id})"}
+    assert crm.api("POST", "/WinOpportunity", {"Status": 727000100, "OpportunityClose": closing}).status_code == 204
+    row = crm.get(f"/opportunities({row_id})")
+    assert (row["statecode"], row["statuscode"]) == (1, 727000100)
+
+
 def test_a_global_choice_serves_several_columns(crm: Crm) -> None:
     options = [{"Value": 727000000, "Label": label("Data and AI")}]
     choice = {"@odata.type": f"{CRM}OptionSetMetadata", "Name": "fab_area", "IsGlobal": True, "Options": options}
     make(crm, "/GlobalOptionSetDefinitions", choice)
     found = crm.get("/GlobalOptionSetDefinitions(Name='fab_area')")
-    bind: JSON = {"GlobalOptionSet@odata.bind": f"/GlobalOptionSetDefinitions({found['MetadataId']})", "OptionSet": None}
+    bind: JSON = {
+        "GlobalOptionSet@odata.bind": f"/GlobalOptionSetDefinitions({found['MetadataId']})",
+        "OptionSet": None,
+    }
     make(crm, f"{OPPORTUNITY}/Attributes", choice_column("fab_Area", **bind))
     path = f"{OPPORTUNITY}/Attributes(LogicalName='fab_area')/{CRM}PicklistAttributeMetadata"
     assert crm.get(f"{path}?$expand=GlobalOptionSet($select=Name)")["GlobalOptionSet"]["Name"] == "fab_area"

@@ -261,6 +261,69 @@ def test_another_users_edit_gets_in_between(crm: Crm) -> None:
     assert again.status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("limit", "code"), [("requests", "0x80072322"), ("time", "0x80072321"), ("concurrency", "0x80072326")]
+)
+def test_the_three_limits(crm: Crm, limit: str, code: str) -> None:
+    crm.sim("PUT", "/switches", {"throttle": limit})
+    crm.sim("POST", "/faults", {"kind": "status", "status": 429, "retry_after": 1, "times": 1, "path": "/api"})
+    assert crm.refused(crm.api("GET", "/WhoAmI")) == (429, code)
+
+
+def test_a_rule_of_the_customer_insists_on_a_column(crm: Crm) -> None:
+    crm.sim("PUT", "/switches", {"required_columns": ["opportunity.new_contractkind"]})
+    answer = crm.api("POST", "/opportunities", {"name": "Deal"})
+    assert crm.refused(answer) == (400, "0x80040265")
+    assert "new_contractkind" in answer.json()["error"]["message"]
+    assert crm.opportunity(new_contractkind="Resale")
+
+
+def test_the_owner_changes_but_never_vanishes(crm: Crm) -> None:
+    row_id = crm.opportunity()
+    seller = crm.layout.seller_user_id
+    change = {"ownerid@odata.bind": f"/systemusers({seller})"}
+    assert crm.api("PATCH", f"/opportunities({row_id})", change).status_code == 204
+    row = crm.get(f"/opportunities({row_id})?$expand=owninguser($select=fullname),owningteam($select=name)")
+    assert (row["_ownerid_value"], row["owninguser"]["fullname"], row["owningteam"]) == (seller, "Nora Lindqvist", None)
+    answer = crm.api("PATCH", f"/opportunities({row_id})", {"ownerid@odata.bind": None})
+    assert crm.refused(answer) == (400, "0x80040203")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/opportunities(",
+        "/opportunities()",
+        "/opportunities(1)",
+        "/opportunities(name='x')",
+        "/opportunities(a='x',b)",
+        "/opportunities?$filter=((((",
+        "/opportunities?$filter=" + "not " * 50,
+        "/opportunities?$filter=name eq 'x' )",
+        "/opportunities?$filter=createdon gt 2026-13-45T00:00:00Z",
+        "/opportunities?$expand=parentaccountid($select",
+        "/opportunities?$expand=parentaccountid(select=name)",
+        "/opportunities?$orderby=name sideways",
+        "/opportunities?$top=-1",
+        "/opportunities?$skiptoken=%25%25",
+        "/opportunities/name",
+        "/Nothing",
+        "/EntityDefinitions(LogicalName='opportunity')/Nothing",
+        "/EntityDefinitions?$filter=length(x) gt 1",
+        "/%00",
+    ],
+)
+def test_addresses_that_cannot_be_read_are_refused_not_crashed_on(crm: Crm, path: str) -> None:
+    status, code = crm.refused(crm.api("GET", path))
+    assert status in (400, 404)
+    assert code.startswith("0x")
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, {"name": {"nested": 1}}, {"@odata.type": 1, "x@odata.bind": 7}])
+def test_bodies_that_cannot_be_read_are_refused(crm: Crm, body: Any) -> None:
+    assert crm.refused(crm.api("POST", "/opportunities", body)) == (400, "0x80048d19")
+
+
 def test_a_planted_fault_has_the_vendors_shape(crm: Crm) -> None:
     crm.sim("POST", "/faults", {"kind": "status", "status": 429, "retry_after": 2, "times": 1, "path": "/api"})
     answer = crm.api("GET", "/WhoAmI")
