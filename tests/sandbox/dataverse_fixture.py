@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,6 @@ def target(context: JSON) -> JSON:
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-def ago(**delta: float) -> str:
-    """A moment in the past as the API writes it."""
-    return (datetime.now(UTC) - timedelta(**delta)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def until(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
