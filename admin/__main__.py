@@ -15,7 +15,7 @@ from pathlib import Path
 from admin import docs, parked, reconcile
 from shared import settings
 from shared.app import App
-from shared.errors import SyncError
+from shared.errors import ConfigurationError, SyncError
 
 COMMANDS = (parked, reconcile, docs)
 
@@ -38,11 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options, lambda: App(settings.load(_environment(options.settings)))))
     except SyncError as error:
         print(f"{error.sentence} {error.remedy}".strip(), file=sys.stderr)
-    except (OSError, ValueError) as error:
-        print(
-            f'The settings file cannot be read ({error}). Give a local.settings.json with {{"Values": …}}.',
-            file=sys.stderr,
-        )
     return 1
 
 
@@ -50,7 +45,14 @@ def _environment(file: Path | None) -> dict[str, str]:
     """The environment, completed by the file's values; what is set in the environment wins, as in the host."""
     if file is None:
         return dict(os.environ)
-    values = json.loads(file.read_text(encoding="utf-8"))["Values"]
+    try:
+        values = dict(json.loads(file.read_text(encoding="utf-8-sig"))["Values"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            "SETTINGS_UNREADABLE",
+            f"The settings file {file} cannot be read ({error or type(error).__name__}).",
+            'Give a local.settings.json: {"Values": {"NAME": "value"}}.',
+        ) from None
     for name, value in values.items():
         os.environ.setdefault(name, str(value))
     return dict(os.environ)

@@ -154,6 +154,10 @@ def build(
     problems = [
         f"'{key}' is not a table of the mapping" for key in overlay if key not in (*TABLES, "values", "version")
     ]
+    for key, kind in (*((table, list) for table in TABLES), ("values", dict)):
+        if not isinstance(overlay.get(key, kind()), kind):
+            problems.append(f"'{key}' of the overlay is not {'a list of rows' if kind is list else 'a table of maps'}")
+            overlay = {name: content for name, content in overlay.items() if name != key}
     tables: dict[str, tuple[MappingRow, ...]] = {}
     for table in TABLES:
         merged = {row["field"]: row for row in shipped[table]}
@@ -176,7 +180,11 @@ def build(
                 rows.append(row)
         tables[table] = tuple(rows)
     maps = {name: dict(content) for name, content in values.items() if isinstance(content, dict)}
-    maps.update({name: dict(content) for name, content in overlay.get("values", {}).items()})
+    for name, content in overlay.get("values", {}).items():
+        if isinstance(content, dict):
+            maps[name] = dict(content)
+        else:
+            problems.append(f"the value map '{name}' of the overlay is not a table of words and values")
     problems += [
         f"{table}.{row.field}: there is no value map '{row.values}'"
         for table, rows in tables.items()
