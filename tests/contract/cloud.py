@@ -6,6 +6,7 @@ its own from the same pieces.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +19,23 @@ from sandbox.clients import connection
 from sandbox.layout import Layout
 from sandbox.process import PartProcess
 from shared.clients.dataverse import DATAVERSE, DataverseClient, dataverse_headers
-from shared.clients.http import HttpClient
+from shared.clients.http import Answer, HttpClient
 from shared.clients.key_vault import KeyVault
 from shared.clients.limiter import Limiter
 from shared.clients.partner_center import PARTNER_CENTER, PartnerCenterClient, referral_headers
 from shared.clients.service_bus import ServiceBusQueues, client_from_connection_string
 from shared.clients.tokens import AppRegistration, AzureTokens, PartnerCenterTokens, azure_credential
 from shared.clients.webhook_registrations import WEBHOOK_HOST, WebhookRegistrationsClient, webhook_headers
+from tests.contract import published_bodies
+
+
+class CheckedHttpClient(HttpClient):
+    """Holds every body for the Referrals API against the vendor's published contract before it is sent."""
+
+    def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> Answer:
+        if path.startswith("/v1.0/engagements/referrals"):
+            published_bodies.check(method, body)
+        return super().request(method, path, headers=headers, body=body)
 
 
 def now() -> datetime:
@@ -83,6 +94,10 @@ class Cloud:
 
     @cached_property
     def partner_center_tokens(self) -> PartnerCenterTokens:
+        return self.new_partner_center_tokens()
+
+    def new_partner_center_tokens(self) -> PartnerCenterTokens:
+        """With an empty cache."""
         app = AppRegistration(
             authority=self.layout.entra_url,
             tenant_id=self.layout.tenant_id,
@@ -124,4 +139,4 @@ class Cloud:
         tokens = self.azure_tokens if kind == "dataverse" else self.partner_center_tokens
         limiter = Limiter(address, calls_per_minute=100_000, concurrency=8)
         arguments = {"tokens": tokens, "limiter": limiter, "ca_bundle": self.ca_bundle, **made, **changes}
-        return HttpClient(address, **arguments)
+        return CheckedHttpClient(address, **arguments)
