@@ -12,12 +12,12 @@ import os
 import sys
 from pathlib import Path
 
-from admin import docs, parked, reconcile
+from admin import docs, mapping, parked, reconcile
 from shared import settings
 from shared.app import App
 from shared.errors import ConfigurationError, SyncError
 
-COMMANDS = (parked, reconcile, docs)
+COMMANDS = (parked, reconcile, mapping, docs)
 
 
 def main(arguments: list[str] | None = None) -> int:

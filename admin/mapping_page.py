@@ -67,7 +67,7 @@ opportunity = [
 ```
 
 The file is checked before the first deal is touched: what cannot be read is `MAPPING_UNREADABLE`, a row that makes no
-sense `MAPPING_INVALID`, a column that this Dynamics 365 does not have `MAPPING_COLUMN_UNKNOWN`, each naming the row.
+sense `MAPPING_INVALID`, a column that this Dynamics 365 does not have `MAPPING_COLUMN_UNUSABLE`, each naming the row.
 Updates of a property that Partner Center does not accept are refused here too. Deals wait in the queues until the file
 is corrected.
 

@@ -5,8 +5,8 @@ A mapping row whose column does not exist is found here, at start, with its name
 
 from __future__ import annotations
 
-from shared.domain.mapping import Mapping
-from shared.domain.opportunity import SOLUTION_TABLE
+from shared.domain.mapping import TABLES, Mapping
+from shared.domain.mapping_check import check
 from shared.domain.terms import Currency, Statuses, Terms
 from shared.errors import ConfigurationError
 from shared.ports import Condition, Dataverse
@@ -16,7 +16,7 @@ _MOST_CURRENCIES = 200
 
 
 def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Terms:
-    """The terms; `ConfigurationError` MAPPING_COLUMN_UNKNOWN when the mapping names columns the CRM does not have."""
+    """The terms; `ConfigurationError` MAPPING_COLUMN_UNUSABLE when a column is missing or of another type."""
     _require_columns(mapping, dataverse)
     limits = {
         column.name: column.max_length for column in dataverse.columns("opportunity").values() if column.max_length
@@ -50,16 +50,12 @@ def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Te
 
 
 def _require_columns(mapping: Mapping, dataverse: Dataverse) -> None:
-    missing = [
-        f"{table}.{row.column} (field {row.field})"
-        for table in ("opportunity", "lead", "account", "contact")
-        for row in getattr(mapping, table)
-        if row.column != SOLUTION_TABLE and row.column not in dataverse.columns(table)
-    ]
-    if missing:
+    found = check(mapping, {table: dataverse.columns(table) for table in TABLES})
+    wrong = [f"{finding.problem} (field {finding.row.field})" for finding in found if finding.fatal]
+    if wrong:
         raise ConfigurationError(
-            "MAPPING_COLUMN_UNKNOWN",
-            f"The field mapping names columns that Dynamics 365 does not have: {', '.join(missing)}.",
+            "MAPPING_COLUMN_UNUSABLE",
+            f"The field mapping does not fit Dynamics 365: {'; '.join(wrong)}.",
             "Correct the settings or the file named by FIELD_MAPPING_FILE, or create the columns.",
         )
 
