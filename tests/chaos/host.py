@@ -1,0 +1,127 @@
+"""The Functions host of a simulation: takes messages out of the queues, runs the flows, interleaves them, dies.
+
+Every delivery is a greenlet that hands over at each port call, so that one seed decides the whole interleaving. A
+message is completed when its function returns, and comes back when the function raises or the process is killed; a
+few hundred lines of the real thing's behaviour that matter here. No threads, no sleeping, no wall clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # the package ships no types
+
+from shared.messages import Queue
+from tests.chaos.faults import Plan, Random
+from tests.fakes.service_bus import FakeQueues, Message
+
+QUEUES = [str(queue) for queue in Queue if queue is not Queue.PARKED]
+
+
+class Killed(BaseException):
+    """The process died at this point; nothing of the product may catch it."""
+
+
+@dataclass
+class _Delivery:
+    message: Message
+    thread: greenlet
+    outcome: str = ""
+
+
+@dataclass
+class Host:
+    """One process at a time. `run` handles one message; `restart` makes the next process."""
+
+    queues: FakeQueues
+    plan: Plan
+    run: Callable[[Message], None]
+    restart: Callable[[], None]
+    random: random.Random
+    at_once: int = 6
+    window: int = 50
+    """How many messages ahead the order may be disturbed."""
+    counts: Counter[str] = field(default_factory=Counter)
+    most_deliveries: int = 0
+    _ahead: list[Message] = field(default_factory=list)
+    _running: list[_Delivery] = field(default_factory=list)
+    _main: greenlet = field(default_factory=getcurrent)
+
+    def switch(self) -> None:
+        """Called by the ports: let the scheduler choose who goes on."""
+        if getcurrent() is not self._main:
+            self._main.switch()
+
+    def step(self) -> bool:
+        """Run something for one port call; False when there is nothing to do at this moment."""
+        if self._running and self.plan.kills():
+            self.kill()
+        self._look_ahead()
+        may_start = self._ahead and len(self._running) < self.at_once
+        if not self._running and not may_start:
+            return False
+        if may_start and (not self._running or self.random.random() < 0.3):
+            self._start()
+        delivery = self.random.choice(self._running) if len(self._running) > 1 else self._running[0]
+        self._resume(delivery)
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL: everything that runs ends where it stands, and its messages come again."""
+        self.counts["killed"] += 1
+        running, self._running = self._running, []
+        for delivery in running:
+            if delivery.outcome == "running":
+                delivery.thread.throw(Killed)
+            self.queues.abandon(delivery.message)
+        self.restart()
+
+    def _look_ahead(self) -> None:
+        if len(self._ahead) >= self.window:
+            return
+        for queue in QUEUES:
+            while len(self._ahead) < self.window and (message := self.queues.receive(queue)):
+                self._ahead.append(message)
+
+    def _start(self) -> None:
+        place = self.random.randrange(len(self._ahead))
+        message = self._ahead.pop(place)
+        self.counts["deliveries"] += 1
+        self.most_deliveries = max(self.most_deliveries, message.deliveries)
+        delivery = _Delivery(message, greenlet(self._deliver, parent=self._main))
+        self._running.append(delivery)
+        delivery.outcome = "started"
+
+    def _deliver(self, delivery: _Delivery) -> None:
+        try:
+            self.run(delivery.message)
+            delivery.outcome = "done"
+        except Killed:
+            if delivery in self._running:  # killed by its own port: the whole process dies
+                delivery.outcome = "died"
+        except Exception:  # noqa: BLE001 - as the host does: whatever a function raises, its message comes again
+            delivery.outcome = "raised"
+
+    def _resume(self, delivery: _Delivery) -> None:
+        if delivery.outcome == "started":
+            delivery.outcome = "running"
+            delivery.thread.switch(delivery)
+        else:
+            delivery.thread.switch()
+        if delivery.outcome == "running":
+            return
+        self._running.remove(delivery)
+        if delivery.outcome == "died":
+            self.queues.abandon(delivery.message)
+            self.kill()
+        elif delivery.outcome == "done" and not self._settle_is_lost():
+            self.queues.complete(delivery.message)
+        else:
+            self.counts[delivery.outcome] += 1
+            self.queues.abandon(delivery.message)
+
+    def _settle_is_lost(self) -> bool:
+        return isinstance(self.plan, Random) and self.plan.happens("settle_lost")

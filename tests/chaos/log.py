@@ -1,0 +1,47 @@
+"""What the connector logs during a run, through the product's own redaction; canaries in it are violations (I7)."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import Self
+
+from shared.telemetry import Redaction
+from tests.chaos import canaries
+from tests.chaos.journal import Journal
+
+_KEPT = 400
+
+
+class Log(logging.Handler):
+    """Active inside a `with` block; keeps the last lines for whoever reads a failing seed."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(logging.INFO)
+        self._journal = journal
+        self._logger = logging.getLogger("cosell")
+        self._level = self._logger.level
+        self.lines: deque[str] = deque(maxlen=_KEPT)
+        self.count = 0
+        self.addFilter(Redaction())
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        self.lines.append(line)
+        self.count += 1
+        canary = canaries.found(line)
+        if canary:
+            self._journal.violation("I7", f"the log shows {canary}: {line[:120]}")
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.INFO)
+        self._logger.propagate = False
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.propagate = True
+        self._logger.setLevel(self._level)
