@@ -32,7 +32,7 @@ def line(at: datetime, direction: str, operation: str, ok: bool, text: str, run:
     parts = [at.strftime("%Y-%m-%dT%H:%M:%SZ"), direction, operation, "OK" if ok else "FAILED", text, f"run {run[:8]}"]
     if referral_id:
         parts.append(f"ref {referral_id[:8]}")
-    return " | ".join(part.replace("\n", " ") for part in parts if part)
+    return " | ".join(" ".join(part.split()) for part in parts if part)
 
 
 def prepend(audit: str | None, lines: list[str]) -> str:

@@ -135,6 +135,10 @@ class Mapping(BaseModel):
 
 
 TABLES = ("opportunity", "lead", "account", "contact")
+_WHOLE = ("visibility", "deal_type", "direction", "sync_status")
+"""Value maps whose every word the connector itself uses."""
+_NEEDED = ("close_reason.100000003", "close_reason.100000008")
+"""Reasons sent where the seller chose none."""
 
 
 def build(
@@ -150,41 +154,10 @@ def build(
 
     `ConfigurationError` MAPPING_INVALID names every row that cannot be used.
     """
-    overlay = overlay or {}
-    problems = [
-        f"'{key}' is not a table of the mapping" for key in overlay if key not in (*TABLES, "values", "version")
-    ]
-    for key, kind in (*((table, list) for table in TABLES), ("values", dict)):
-        if not isinstance(overlay.get(key, kind()), kind):
-            problems.append(f"'{key}' of the overlay is not {'a list of rows' if kind is list else 'a table of maps'}")
-            overlay = {name: content for name, content in overlay.items() if name != key}
-    tables: dict[str, tuple[MappingRow, ...]] = {}
-    for table in TABLES:
-        merged = {row["field"]: row for row in shipped[table]}
-        for number, row in enumerate(overlay.get(table, ()), start=1):
-            name = row.get("field") if isinstance(row, dict) else None
-            if not name:
-                problems.append(f"{table} row {number} of the overlay has no 'field'")
-                continue
-            merged[name] = {**merged.get(name, {}), **row}
-        rows = []
-        for name, raw in merged.items():
-            try:
-                row = MappingRow.model_validate(
-                    {**raw, "column": str(raw.get("column", "")).format_map(_Kept(columns))}
-                )
-            except ValidationError as error:
-                problems += [f"{table}.{name}: {_reason(e)}" for e in error.errors(include_url=False)]
-                continue
-            if not row.off:
-                rows.append(row)
-        tables[table] = tuple(rows)
-    maps = {name: dict(content) for name, content in values.items() if isinstance(content, dict)}
-    for name, content in overlay.get("values", {}).items():
-        if isinstance(content, dict):
-            maps[name] = dict(content)
-        else:
-            problems.append(f"the value map '{name}' of the overlay is not a table of words and values")
+    given, problems = overlay or {}, list[str]()
+    problems += [f"'{key}' is not a table of the mapping" for key in given if key not in (*TABLES, "values", "version")]
+    tables = {table: _table(table, shipped[table], given.get(table, []), columns, problems) for table in TABLES}
+    maps = _maps({k: v for k, v in values.items() if isinstance(v, dict)}, given.get("values", {}), problems)
     problems += [
         f"{table}.{row.field}: there is no value map '{row.values}'"
         for table, rows in tables.items()
@@ -205,11 +178,58 @@ def build(
     )
 
 
-class _Kept(dict[str, str]):
-    """Leaves an unknown {placeholder} as it is, for the row's own check to name."""
+def _table(
+    table: str, shipped: list[dict[str, Any]], given: Any, columns: Dictionary[str, str], problems: list[str]
+) -> tuple[MappingRow, ...]:
+    """The rows of one table with the overlay's over them; what is wrong with a row joins `problems`."""
+    merged = {row["field"]: row for row in shipped}
+    if not isinstance(given, list):
+        problems.append(f"{table} of the overlay is not a list of rows")
+        given = []
+    for number, row in enumerate(given, start=1):
+        name = row.get("field") if isinstance(row, dict) else None
+        if isinstance(name, str) and name:
+            merged[name] = {**merged.get(name, {}), **row}
+        else:
+            problems.append(f"{table} row {number} of the overlay has no 'field'")
+    rows: dict[str, MappingRow] = {}
+    for name, raw in merged.items():
+        column = str(raw.get("column", ""))
+        for placeholder, wanted in columns.items():
+            column = column.replace("{" + placeholder + "}", wanted)
+        try:
+            row = MappingRow.model_validate({**raw, "column": column})
+        except ValidationError as error:
+            problems += [f"{table}.{name}: {_reason(e)}" for e in error.errors(include_url=False)]
+            continue
+        if row.off:
+            continue
+        if row.column in rows and row.to_crm and rows[row.column].to_crm:
+            problems.append(f"{table}.{name}: column '{column}' is already written by {rows[row.column].field}")
+        rows[row.column] = row
+    return tuple(rows.values())
 
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
+
+def _maps(shipped: Dictionary[str, Any], given: Any, problems: list[str]) -> dict[str, dict[str, Any]]:
+    """The value maps with the overlay's in place of the shipped ones of the same name."""
+    maps = {name: dict(content) for name, content in shipped.items()}
+    if not isinstance(given, dict):
+        problems.append("'values' of the overlay is not a table of value maps")
+        return maps
+    for name, content in given.items():
+        if not isinstance(content, dict):
+            problems.append(f"values.{name} is not a table of words and options")
+            continue
+        kind = str if name == "close_reason" else int
+        problems += [
+            f"values.{name}: '{word}' needs {'a text' if kind is str else 'a whole number'}"
+            for word, option in content.items()
+            if not isinstance(option, kind) or isinstance(option, bool)
+        ]
+        needed = (w for w in maps.get(name, ()) if name in _WHOLE or f"{name}.{w}" in _NEEDED)
+        problems += [f"values.{name}: '{word}' is missing" for word in needed if word not in content]
+        maps[name] = dict(content)
+    return maps
 
 
 def _reason(error: Any) -> str:

@@ -109,7 +109,8 @@ def money_text(value: Any, precision: int) -> str | None:
         number = Decimal(str(value)) if value is not None and not isinstance(value, bool) else None
         if number is None or not number.is_finite():
             return None
-        return format(number.quantize(Decimal(1).scaleb(-precision), ROUND_HALF_UP), "f")
+        rounded = number.quantize(Decimal(1).scaleb(-precision), ROUND_HALF_UP)
+        return format(rounded or abs(rounded), "f")  # 0 has no sign
     except InvalidOperation:
         return None
 
