@@ -12,12 +12,12 @@ import os
 import sys
 from pathlib import Path
 
-from admin import docs, mapping, parked, reconcile
+from admin import consent, docs, mapping, parked, reconcile
 from shared import settings
 from shared.app import App
 from shared.errors import ConfigurationError, SyncError
 
-COMMANDS = (parked, reconcile, mapping, docs)
+COMMANDS = (parked, reconcile, consent, mapping, docs)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options, lambda: App(settings.load(_environment(options.settings)))))
     except SyncError as error:
         print(f"{error.sentence} {error.remedy}".strip(), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     return 1
 
 
