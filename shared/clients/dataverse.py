@@ -50,6 +50,12 @@ _RULE = Meaning(
     "A rule of this Dynamics 365 environment refused the change.",
     "Follow the rule's own words, or exempt the connector's user from it.",
 )
+_CURRENCY = Meaning(
+    DataProblem,
+    "CURRENCY_LOCKED",
+    "The currency of this opportunity is fixed by its price list or its products.",
+    "Remove the price list or the products, or keep the currency in Partner Center.",
+)
 _UNVERSIONED = Meaning(
     ConfigurationError,
     "NO_VERSIONS",
@@ -83,6 +89,7 @@ DATAVERSE = Vendor(
         "0x80044330": _LIMIT,
         "0x8004431a": _CHOICE,
         "0x80040265": _RULE,
+        "0x80048479": _CURRENCY,
         "0x80060883": _UNVERSIONED,
         "0x80072560": _NO_USER,
         "0x80040225": _NO_USER,

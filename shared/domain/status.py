@@ -19,6 +19,8 @@ from shared.domain.state import SyncState
 from shared.domain.terms import Terms
 
 TERMINAL = ("won", "lost", "declined", "expired", "error")
+REGISTRATION_WAIT = timedelta(hours=72)
+"""Partner Center registers a co-sell deal only when it was created at least this long before it was won."""
 _SUBSTATUS = {"won": "won", "lost": "lost", "declined": "declined", "expired": "expired", "error": "error"}
 
 
@@ -78,9 +80,9 @@ def decide(state: SyncState, referral: Referral, opportunity: Opportunity, terms
     if pc in TERMINAL:
         return _terminal(state, pc, crm, referral, terms)
     if pc == "new":
-        return _unanswered(state, pc, crm, opportunity, terms, now)
+        return _unanswered(state, pc, crm, referral, opportunity, terms, now)
     if pc == "active":
-        return _active(state, pc, crm, opportunity, terms, now)
+        return _active(state, pc, crm, referral, opportunity, terms, now)
     note = Note(
         "STATUS_UNKNOWN", f"Partner Center shows the status {referral.status}/{referral.substatus}; nothing was changed"
     )
@@ -89,8 +91,9 @@ def decide(state: SyncState, referral: Referral, opportunity: Opportunity, terms
 
 def _terminal(state: SyncState, pc: str, crm: str, referral: Referral, terms: Terms) -> Decision:
     if crm in ("open", "hold"):
-        if state.status_pc == pc and state.status_crm in ("won", "lost"):
-            return Decision(pc, crm, frozen=True, problem=_DEAL_TERMINAL)
+        if state.status_pc == pc:  # it was closed here too, and a seller reopened it: that stays
+            news = state.status_crm in ("won", "lost")
+            return Decision(pc, crm, frozen=True, problem=_DEAL_TERMINAL if news else None)
         notes: tuple[Note, ...] = ()
         if state.status_pc is not None and state.status_crm not in (None, crm):
             notes = (
@@ -128,7 +131,9 @@ def _closing(pc: str, referral: Referral, terms: Terms) -> Closing:
     return Closing(False, status, f"{subject} in Partner Center", reason)
 
 
-def _unanswered(state: SyncState, pc: str, crm: str, opportunity: Opportunity, terms: Terms, now: datetime) -> Decision:
+def _unanswered(
+    state: SyncState, pc: str, crm: str, referral: Referral, opportunity: Opportunity, terms: Terms, now: datetime
+) -> Decision:
     """New: an inbound deal waits for the seller; our own deals are New for a moment only."""
     if state.outbound:
         return Decision(pc, crm)
@@ -142,11 +147,14 @@ def _unanswered(state: SyncState, pc: str, crm: str, opportunity: Opportunity, t
     if wait:
         return Decision(pc, crm, held=True, wait_s=wait)
     if crm == "won":
-        return Decision(pc, crm, send=(("Active", "Accepted", None), ("Closed", "Won", None)))
+        steps = (("Active", "Accepted", None), ("Closed", "Won", None))
+        return Decision(pc, crm, send=steps, notes=_early(referral, now))
     return Decision(pc, crm, send=(("Closed", "Declined", close_reason(opportunity, terms)),), held=True)
 
 
-def _active(state: SyncState, pc: str, crm: str, opportunity: Opportunity, terms: Terms, now: datetime) -> Decision:
+def _active(
+    state: SyncState, pc: str, crm: str, referral: Referral, opportunity: Opportunity, terms: Terms, now: datetime
+) -> Decision:
     if crm == "hold":
         accepted_there = state.status_pc == "new"
         return Decision(pc, crm, crm_reason=terms.statuses.active if accepted_there else None)
@@ -156,8 +164,17 @@ def _active(state: SyncState, pc: str, crm: str, opportunity: Opportunity, terms
     if wait:
         return Decision(pc, crm, wait_s=wait)
     if crm == "won":
-        return Decision(pc, crm, send=(("Closed", "Won", None),))
+        return Decision(pc, crm, send=(("Closed", "Won", None),), notes=_early(referral, now))
     return Decision(pc, crm, send=(("Closed", "Lost", close_reason(opportunity, terms)),))
+
+
+def _early(referral: Referral, now: datetime) -> tuple[Note, ...]:
+    """Registering a won deal, on which incentives depend, wants time between its creation and its end."""
+    created, solutions = referral.created_date_time, referral.details.requirements.solutions
+    eligible = any((solution.id or "").upper().startswith("SOL-") for solution in solutions)
+    if created is None or not eligible or now - created >= REGISTRATION_WAIT:
+        return ()
+    return (Note("WON_BEFORE_72H", "won within 72 hours of its creation; it may not qualify for incentives"),)
 
 
 def _grace(state: SyncState, terms: Terms, now: datetime) -> float:

@@ -28,6 +28,8 @@ from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
 DIRECTION = "CRM>PC"
+_GRACE = "terminal-grace"
+"""Reason of the hint that comes back when the grace period before Won or Lost is over."""
 
 
 def handle(hint: Hint, connections: Connections) -> str:
@@ -72,8 +74,8 @@ class _Run:
         if decision.frozen:
             return self._frozen(plan, decision)
         if decision.wait_s:
-            self._wait(decision.wait_s)
             state = state.but(terminal_since=state.terminal_since or now)
+            self._wait(decision.wait_s, state)
         elif state.terminal_since and decision.crm in ("open", "hold"):
             state = state.but(terminal_since=None)
         done: tuple[Change, ...] = () if decision.held else plan.to_pc
@@ -102,10 +104,14 @@ class _Run:
             return problem
         return None
 
-    def _wait(self, seconds: float) -> None:
-        again = self.hint.model_copy(
-            update={"reason": "terminal-grace", "version": self.opportunity.etag, "attempt": 0}
-        )
+    def _wait(self, seconds: float, state: SyncState) -> None:
+        """Look again when the grace period is over: once, however often the row is saved meanwhile.
+
+        A message that came too early, as clocks differ, needs a version of its own.
+        """
+        early = self.hint.reason == _GRACE
+        version = self.opportunity.etag if early else str(state.terminal_since)
+        again = self.hint.model_copy(update={"reason": _GRACE, "version": version, "attempt": 0})
         self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, again, delay_s=seconds)
 
     def _forward(self, plan: Plan, decision: Decision) -> None:
@@ -148,6 +154,8 @@ class _Run:
             sync_status = "closed" if after in status_table.TERMINAL else "in_sync"
         elif not problems and (decision.wait_s or (decision.held and plan.to_pc)):
             sync_status = "pending"
+        elif not problems and self.opportunity.state.terminal_since and not state.terminal_since:
+            sync_status = "in_sync"  # reopened within the grace period
         text = [change.describe() for change in (*done, *plan.confirmed)]
         text += [f"status {status}/{substatus}" for status, substatus, _ in decision.send]
         text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]

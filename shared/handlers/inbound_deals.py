@@ -21,7 +21,7 @@ from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.rules import RULES
 from shared.domain.state import COLUMN, Canonical, SyncState
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.handlers import customers
 from shared.handlers.opportunities import load, write_back
 from shared.messages import Hint
@@ -182,7 +182,8 @@ def _write_solutions(connections: Connections, opportunity: Opportunity, ids: Ca
         except Conflict:
             continue  # made by an earlier, interrupted run
     for key in rows.keys() - wanted:
-        connections.dataverse.delete(SOLUTION_TABLE, rows[key].id)
+        with contextlib.suppress(NotFound):  # another run, or the seller, was quicker
+            connections.dataverse.delete(SOLUTION_TABLE, rows[key].id)
 
 
 def _save_whole_notes(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:

@@ -8,7 +8,7 @@ the referral; what the plan holds for Partner Center is told to flow 5 by a hint
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.connections import Connections
 from shared.domain import audit, classify, incoming
@@ -26,6 +26,11 @@ from shared.handlers.opportunities import again_on_conflict, find, guid, load, w
 from shared.messages import Hint, Queue
 
 DIRECTION = "PC>CRM"
+_AMOUNTS = ("deal_value", "currency")
+_LOCKED = Note(
+    "CURRENCY_LOCKED",
+    "the opportunity's price list or products fix its currency; value and currency were left as they are",
+)
 
 
 def handle(hint: Hint, connections: Connections) -> str:
@@ -117,6 +122,16 @@ class _Run:
         decision = status_table.decide(opportunity.state, self.referral, opportunity, terms, self.connections.clock())
         changes = () if decision.crm in ("won", "lost") else tuple(c for c in plan.to_crm if not c.restore)
         self._forward(plan, decision)
+        try:
+            return self._apply(changes, plan, decision)
+        except DataProblem as problem:
+            others = tuple(change for change in changes if change.row.field not in _AMOUNTS)
+            if problem.code != "DV_CURRENCY_LOCKED" or others == changes:
+                raise
+            plan = replace(plan, inbound_problems=(*plan.inbound_problems, _LOCKED))
+            return self._apply(others, plan, decision)
+
+    def _apply(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
         if decision.closing:
             return self._close(changes, decision.closing, decision)
         return self._write(changes, plan, decision)
@@ -131,6 +146,7 @@ class _Run:
             state = state.but(status_pc=decision.pc, status_crm="open")
         elif decision.frozen and state.status_pc != decision.pc:
             state = state.but(status_pc=decision.pc, status_crm=decision.crm)
+        persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
         text = [change.describe() for change in changes]
         if decision.crm_reason is not None:
@@ -141,7 +157,7 @@ class _Run:
         standing = f"{referral.status}/{referral.substatus}"
         if text or self.opportunity.state.status_pc != decision.pc:
             columns["cosell_referralstatus"] = standing
-        ok = False if problems else True if changes or decision.crm_reason is not None else None
+        ok = False if persistent else True if changes or decision.crm_reason is not None else None
         lines = [self._line("UPDATE", not problems, "; ".join(text))] if text else []
         sync_status = None if ok is None else "in_sync" if ok else "failed"
         wrote = write_back(
