@@ -41,6 +41,8 @@ class FakePartnerCenter(Calls):
         self.documents: dict[str, Document] = {}
         self.on_event: list[Listener] = []
         self._engagements: defaultdict[str, list[str]] = defaultdict(list)
+        self._carriers: defaultdict[str, set[str]] = defaultdict(set)
+        """CRM id, lower-case → referrals that carry or carried it."""
         self._parsed: dict[str, Referral] = {}
 
     @port_call
@@ -60,12 +62,8 @@ class FakePartnerCenter(Calls):
     @port_call
     def find_by_external_reference(self, opportunity_id: str, since: datetime) -> list[Referral]:
         wanted = opportunity_id.lower()
-        found = [
-            self._referral(referral_id)
-            for referral_id, document in self.documents.items()
-            if str(document.get("externalReferenceId") or "").lower() == wanted and not rules.is_microsofts(document)
-        ]
-        return [referral for referral in found if _updated(referral) >= since]
+        found = [self._referral(referral_id) for referral_id in sorted(self._carriers.get(wanted, ()))]
+        return [one for one in found if _carried(one) == wanted and not one.is_microsofts and _updated(one) >= since]
 
     @port_call
     def create(self, body: Mapping[str, Any]) -> Referral:
@@ -203,6 +201,8 @@ class FakePartnerCenter(Calls):
         if stored["status"] == "Active" and not stored.get("acceptedDateTime"):
             stored["acceptedDateTime"] = self._stamp()
         self.documents[stored["id"]] = stored
+        if stored.get("externalReferenceId"):
+            self._carriers[str(stored["externalReferenceId"]).lower()].add(stored["id"])
         self._parsed.pop(stored["id"], None)
 
     def _tell(self, event: str, referral_id: str) -> None:
@@ -214,6 +214,10 @@ class FakePartnerCenter(Calls):
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+
+def _carried(referral: Referral) -> str:
+    return (referral.external_reference_id or "").lower()
 
 
 def _updated(referral: Referral) -> datetime:

@@ -5,7 +5,6 @@ Pure functions over referral documents. The errors are the client's, as the cont
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -72,21 +71,24 @@ def addresses_microsoft(body: Document) -> bool:
 
 
 def patched(before: Document, operations: Sequence[PatchOperation]) -> Document:
-    """The document after all operations; all or nothing."""
-    after = copy.deepcopy(before)
+    """The document after all operations; all or nothing. Unchanged parts are shared between the two."""
+    after = before
     for operation in operations:
-        *parents, last = operation.path.removeprefix("/").split("/")
-        holder: Any = after
-        for name in parents:
-            holder = holder.setdefault(name, {})
-        if _REPLACEABLE.fullmatch(operation.path):
-            holder[last] = operation.value
-        elif _APPENDABLE.fullmatch(operation.path) and operation.op == "add":
-            holder.append(operation.value)
-        else:
-            refuse(f"The path '{operation.path}' cannot be changed with '{operation.op}'.")
+        path = operation.path
+        if not (_REPLACEABLE.fullmatch(path) or (operation.op == "add" and _APPENDABLE.fullmatch(path))):
+            refuse(f"The path '{path}' cannot be changed with '{operation.op}'.")
+        after = _placed(after, path.removeprefix("/").split("/"), operation.value)
     check_change(before, after)
     return after
+
+
+def _placed(holder: Any, path: Sequence[str], value: Any) -> Any:
+    """A copy of `holder` with `value` at `path`."""
+    if not path:
+        return value
+    if path[0] == "-":
+        return [*(holder or []), value]
+    return {**(holder or {}), path[0]: _placed((holder or {}).get(path[0]), path[1:], value)}
 
 
 def check_change(before: Document, after: Document) -> None:
