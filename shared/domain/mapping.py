@@ -192,7 +192,7 @@ def _table(
             merged[name] = {**merged.get(name, {}), **row}
         else:
             problems.append(f"{table} row {number} of the overlay has no 'field'")
-    rows: dict[str, MappingRow] = {}
+    rows, writers = list[MappingRow](), dict[str, str]()
     for name, raw in merged.items():
         column = str(raw.get("column", ""))
         for placeholder, wanted in columns.items():
@@ -204,10 +204,10 @@ def _table(
             continue
         if row.off:
             continue
-        if row.column in rows and row.to_crm and rows[row.column].to_crm:
-            problems.append(f"{table}.{name}: column '{column}' is already written by {rows[row.column].field}")
-        rows[row.column] = row
-    return tuple(rows.values())
+        if row.to_crm and writers.setdefault(column, name) != name:
+            problems.append(f"{table}.{name}: column '{column}' is already written by {writers[column]}")
+        rows.append(row)
+    return tuple(rows)
 
 
 def _maps(shipped: Dictionary[str, Any], given: Any, problems: list[str]) -> dict[str, dict[str, Any]]:
