@@ -12,6 +12,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
 
 NOT_VISIBLE, VISIBLE = 100000000, 100000001
 PRIVATE, PARTNER_LED, CO_SELL = 100000000, 100000001, 100000002
+OUR_WAY = {"DISPLAY_CHECK_MARK": "no", "DEAL_VALUE_COLUMN": "new_tcv", "COUNTRY_COLUMN": "new_iso2"}
+"""No marks, and columns of our own for the deal's value and the customer's country."""
 IN_SYNC, BLOCKED = 100000002, 100000004
 
 
@@ -224,9 +226,11 @@ def test_AT_B14_products_text_of_older_deals(world: World) -> None:
 
 def test_AT_B15_partner_center_refuses_the_solution(world: World) -> None:
     """Partner Center does not know my solution: I read its own words, and it was asked once."""
+    deal = world.new_deal(solutions=("SOL-00000-NON",), cosell_syncwithpartnercenter=False)
+    world.settle()
     world.fault("partner_center", kind="status", method="POST", path=REFERRALS, status=400)
     with world.counting() as pc:
-        deal = world.new_deal(solutions=("SOL-00000-NON",))
+        world.seller.update("opportunities", deal, cosell_syncwithpartnercenter=True)
         world.settle()
 
     row, audit = world.opportunity(deal), world.audit(deal)
@@ -263,9 +267,7 @@ def test_AT_B16_answer_to_the_first_post_is_lost(world: World) -> None:
     """The connection drops after Partner Center took the deal: there is still one deal afterwards."""
     world.fault("partner_center", kind="lost_answer", method="POST", path=REFERRALS, times=1)
     deal = world.new_deal(help_option=HELP_PROOF_OF_CONCEPT)
-    world.settle(scheduled=False)
-    world.advance("broker", 60)
-    world.settle()
+    world.settle_ladder()
 
     assert_shared(world, deal)
     assert len(world.microsofts_of(deal)) == 1
@@ -276,9 +278,7 @@ def test_AT_B17_only_the_failed_invitation_is_repeated(world: World) -> None:
     world.fault("partner_center", kind="status", method="POST", path=REFERRALS, skip=1, times=1, status=503)
     with world.counting() as pc:
         deal = world.new_deal(help_option=HELP_PROOF_OF_CONCEPT)
-        world.settle(scheduled=False)
-        world.advance("broker", 60)
-        world.settle()
+        world.settle_ladder()
 
     posts = [one["status"] for one in pc.requests if one["method"] == "POST" and one["path"] == REFERRALS]
     assert posts == [200, 503, 200]
@@ -289,9 +289,9 @@ def test_AT_B17_only_the_failed_invitation_is_repeated(world: World) -> None:
 @profiles
 def test_AT_B18_marks_switched_off(worlds: Worlds, profile: str) -> None:
     """Our administrator wants no marks: names stay as they were typed, everything else is as usual."""
-    world = worlds(profile, DISPLAY_CHECK_MARK="no")
-    good = world.new_deal(name="Plain name")
-    bad = world.new_deal(name="Plain name too", account={"address1_country": "Germany"})
+    world = worlds(profile, **OUR_WAY)
+    good = world.new_deal(name="Plain name", account={"new_iso2": "NO"}, new_tcv=1000)
+    bad = world.new_deal(name="Plain name too", account={"new_iso2": "N"}, new_tcv=1000)
     world.settle()
 
     row = world.opportunity(good)
@@ -305,7 +305,7 @@ def test_AT_B18_marks_switched_off(worlds: Worlds, profile: str) -> None:
 @profiles
 def test_AT_B19_deal_value_from_another_column(worlds: Worlds, profile: str) -> None:
     """We keep the deal's value in a column of our own."""
-    world = worlds(profile, DEAL_VALUE_COLUMN="new_tcv", COUNTRY_COLUMN="new_iso2")
+    world = worlds(profile, **OUR_WAY)
     deal = world.new_deal(account={"new_iso2": "NO"}, new_tcv=1000, estimatedvalue=5)
     world.settle()
 
@@ -315,7 +315,7 @@ def test_AT_B19_deal_value_from_another_column(worlds: Worlds, profile: str) -> 
 @profiles
 def test_AT_B20_country_from_another_column(worlds: Worlds, profile: str) -> None:
     """Our accounts keep the country code in a column of our own; the address says it in words."""
-    world = worlds(profile, DEAL_VALUE_COLUMN="new_tcv", COUNTRY_COLUMN="new_iso2")
+    world = worlds(profile, **OUR_WAY)
     deal = world.new_deal(account={"new_iso2": "NO", "address1_country": "Norway"}, new_tcv=1000)
     world.settle()
 

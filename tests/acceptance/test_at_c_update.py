@@ -306,8 +306,7 @@ def test_AT_C16_throttled(world: World) -> None:
         world.seller.update("opportunities", second, estimatedvalue=62000)
         world.settle(scheduled=False)
         world.until(lambda: time.monotonic() > over, "the end of the patience asked for")
-        world.advance("broker", 40)  # both changes wait on the retry ladder
-        world.settle()
+        world.settle_ladder()
 
     assert world.own_of(first)["details"]["dealValue"] == 61000
     assert world.own_of(second)["details"]["dealValue"] == 62000
@@ -338,8 +337,7 @@ def test_AT_C16_long_patience(world: World) -> None:
         assert [wait.total_seconds() > 190 for wait in due] == [True]
     finally:
         world.sandbox.restart("host")  # a fresh process has not been told to wait
-    world.advance("broker", 240)
-    world.settle()
+    world.settle_ladder()
 
     assert world.own_of(deal)["details"]["dealValue"] == 63000
 

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,7 @@ _SWITCHES: tuple[tuple[Part, str], ...] = (
     ("dataverse", "/_sim/events"),
     ("dataverse", "/_sim/switches"),
 )
-_MOST_ALIVE = 3
+_MOST_VARIANTS = 2
 _LONGEST_GRACE_S = 5
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _numbers = itertools.count(1)
@@ -197,6 +198,15 @@ class World:
                 return
             assert time.monotonic() < give_up_at, f"messages still come due after {within_s:.0f} s"
             time.sleep(0.1)
+
+    def settle_ladder(self, within_s: float = 30) -> None:
+        """Return when nothing is under way and nothing waits; the retry ladder's waits are skipped one by one."""
+        self.settle(within_s, scheduled=False)
+        give_up_at = time.monotonic() + within_s
+        while any(message["state"] == "scheduled" for queue in QUEUES for message in self.messages(queue)):
+            assert time.monotonic() < give_up_at, f"messages still wait for another try after {within_s:.0f} s"
+            self.advance("broker", 60)
+            self.settle(within_s, scheduled=False)
 
     def _due_soon(self) -> bool:
         horizon = datetime.now(UTC) + timedelta(seconds=_LONGEST_GRACE_S)
@@ -411,27 +421,26 @@ class World:
 
 
 class Worlds:
-    """The variants that are running; the one least recently used stops when there are more than `_MOST_ALIVE`."""
+    """The variants that are running.
+
+    The plain ones of both profiles stay, as most tests use them; of the others the one least recently used stops when
+    there are more than `_MOST_VARIANTS`.
+    """
 
     def __init__(self, directory: Callable[[], Path]) -> None:
         self._directory = directory
-        self._alive: OrderedDict[tuple[tuple[str, str], ...], World] = OrderedDict()
+        self._plain: dict[str, World] = {}
+        self._variants: OrderedDict[tuple[str, ...], World] = OrderedDict()
         self._used: list[World] = []
+        self._stopping = ThreadPoolExecutor(4, thread_name_prefix="stopping")
 
     def __call__(self, profile: str = "extended", **settings: object) -> World:
         """The world of these settings, started if it does not run."""
-        wanted = {"PROFILE": profile, **settings}
-        key = tuple(sorted((name, str(value)) for name, value in wanted.items()))
-        if key not in self._alive:
-            while len(self._alive) >= _MOST_ALIVE:
-                oldest = self._alive.popitem(last=False)[1]
-                oldest.stop()
-            world = World(self._directory(), wanted)
-            world.start()
-            self._alive[key] = world
-        self._alive.move_to_end(key)
-        self._used.append(self._alive[key])
-        return self._alive[key]
+        world = self._variant(profile, settings) if settings else self._plain.get(profile)
+        if world is None:
+            world = self._plain[profile] = self._started(profile, {})
+        self._used.append(world)
+        return world
 
     def tidy(self) -> None:
         """Tidy the worlds asked for since the last time."""
@@ -440,8 +449,24 @@ class Worlds:
             world.tidy()
 
     def stop(self) -> None:
-        while self._alive:
-            self._alive.popitem()[1].stop()
+        """Stop them all, and those that are stopping."""
+        running = [*self._plain.values(), *self._variants.values()]
+        with self._stopping:
+            list(self._stopping.map(World.stop, running))
+
+    def _variant(self, profile: str, settings: Mapping[str, object]) -> World:
+        key = (profile, *(f"{name}={value}" for name, value in sorted(settings.items())))
+        if key not in self._variants:
+            if len(self._variants) >= _MOST_VARIANTS:
+                self._stopping.submit(self._variants.popitem(last=False)[1].stop)
+            self._variants[key] = self._started(profile, settings)
+        self._variants.move_to_end(key)
+        return self._variants[key]
+
+    def _started(self, profile: str, settings: Mapping[str, object]) -> World:
+        world = World(self._directory(), {"PROFILE": profile, **settings})
+        world.start()
+        return world
 
 
 def unique(text: str) -> str:
