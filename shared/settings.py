@@ -6,18 +6,26 @@ secret). Settings that Dataverse also holds as environment variables (`FROM_DATA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from shared.errors import ConfigurationError
 
 
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise ValueError("this is no address") from None  # the library's own words would repeat it
+
+
 def _https(value: object) -> str:
     text = str(value).strip().rstrip("/")
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("give an https:// address without user, query or fragment")
     return text
@@ -25,8 +33,8 @@ def _https(value: object) -> str:
 
 def _reachable(value: object) -> str:
     text = str(value).strip()
-    parts = urlsplit(text)
-    loopback = parts.hostname == "localhost" or (parts.hostname or "").startswith("127.")
+    parts = _split(text)
+    loopback = parts.hostname == "localhost" or re.fullmatch(r"127(\.\d{1,3}){3}", parts.hostname or "")
     if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
         raise ValueError("give the public https:// address of the webhook function (http only on loopback)")
     return text
@@ -111,7 +119,9 @@ class Settings(BaseModel):
 
     # -- webhook -----------------------------------------------------------------------------------------------------
     webhook_url: Annotated[str, BeforeValidator(_reachable)] | None = Field(
-        None, description="Public address of partner_center_webhook, with its key; what the registration points to"
+        None,
+        description="Public address of partner_center_webhook, with its key; what the registration points to",
+        repr=False,
     )
     webhook_events: Words = Field(REFERRAL_EVENTS, description="Events to register, comma separated")
     webhook_certificate_urls: Words = Field(
@@ -124,7 +134,9 @@ class Settings(BaseModel):
     webhook_signer: str = Field(
         "pcnotifications-dispatch.microsoft.com", description="Name in the signer's certificate"
     )
-    webhook_max_age_days: float = Field(14, gt=0, description="Events older than this are answered and ignored")
+    webhook_max_age_days: float = Field(
+        14, gt=0, le=3650, description="Events older than this are answered and ignored"
+    )
     webhook_self_heal: YesNo = Field(False, description="Take the registration back when another app overwrote it")
 
     # -- behaviour ---------------------------------------------------------------------------------------------------
@@ -181,14 +193,8 @@ class Settings(BaseModel):
         90, ge=1, le=600, description="How long one run keeps others from creating the same referral"
     )
     brake_closings_per_hour: int = Field(50, ge=1, description="More closings an hour than this pause that direction")
-    look_back_hours: float = Field(2, gt=0, description="How far the sweep looks back")
+    look_back_hours: float = Field(2, gt=0, le=8760, description="How far the sweep looks back")
     dry_run: YesNo = Field(False, description="Log planned writes, write nothing")
-
-    @model_validator(mode="after")
-    def _one_way_to_service_bus(self) -> Settings:
-        if not (self.service_bus_connection or self.service_bus_namespace):
-            raise ValueError("ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing")
-        return self
 
     @property
     def marks(self) -> bool:
@@ -224,19 +230,23 @@ def load(environment: Mapping[str, object]) -> Settings:
         given = environment.get(field.alias or name.upper())
         if given is not None and given != "":
             values[field.alias or name] = given
+    problems = []
+    if "ServiceBusConnection" not in values and "ServiceBusConnection__fullyQualifiedNamespace" not in values:
+        problems.append("ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing")
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(sorted(_problem(e["loc"], e["msg"], e["type"]) for e in error.errors(include_input=False)))
+        problems += [_problem(e["loc"], e["msg"], e["type"]) for e in error.errors(include_input=False)]
+    if problems:
         raise ConfigurationError(
             "SETTINGS_INVALID",
-            f"The settings cannot be used: {problems}.",
+            f"The settings cannot be used: {'; '.join(sorted(problems))}.",
             "Correct them in the app settings (locally: local.settings.json); docs/settings.md explains each.",
-        ) from None
+        )
+    return settings
 
 
 def _problem(location: tuple[int | str, ...], message: str, kind: str) -> str:
-    name = str(location[0]) if location else ""
+    name = str(location[0])
     name = name if name in {f.alias for f in Settings.model_fields.values()} else name.upper()
-    message = "is missing" if kind == "missing" else message.removeprefix("Value error, ")
-    return f"{name}: {message}" if name else message
+    return f"{name}: {'is missing' if kind == 'missing' else message.removeprefix('Value error, ')}"
