@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.clients import dataverse_query as odata
 from shared.clients import failures
 from shared.clients.dataverse_metadata import Metadata
+from shared.clients.dataverse_query import Kinds
 from shared.clients.dataverse_tables import table
 from shared.clients.failures import Meaning, Vendor
 from shared.clients.http import Answer, HttpClient
@@ -123,7 +125,7 @@ class DataverseClient:
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._metadata = Metadata(lambda path: _object(self._get(path)))
+        self._metadata = Metadata(self._get)
         self._user_id: str | None = None
 
     # rows -----------------------------------------------------------------------------------------------------------
@@ -131,12 +133,13 @@ class DataverseClient:
         self, table: str, row_id: str, columns: Sequence[str], expand: Mapping[str, Sequence[str]] | None = None
     ) -> Row:
         expand = expand or {}
-        kinds = {name: self._metadata.kinds(name) for name in [table, *_targets(table, expand)]}
+        kinds = self._kinds(table, *_targets(table, expand))
         options = {"select": odata.select(table, columns)}
         if expand:
             options["expand"] = odata.expand(table, expand, kinds)
         answer = self._get(odata.row_path(table, row_id) + odata.query(options))
-        return odata.row(table, _object(answer), columns, kinds, expand)
+        with _reading():
+            return odata.row(table, answer, columns, kinds, expand)
 
     def find(
         self,
@@ -155,15 +158,16 @@ class DataverseClient:
         if limit <= _LARGEST_PAGE:
             options["top"] = str(limit)
         path = f"/{_set_name(table)}"
-        kinds = {table: self._metadata.kinds(table)}
+        kinds = self._kinds(table)
         rows: list[Row] = []
-        page = _object(self._get(path + odata.query(options)))
+        page = self._get(path + odata.query(options))
         while True:
-            rows += [odata.row(table, document, columns, kinds) for document in page.get("value", [])]
+            with _reading():
+                rows += [odata.row(table, document, columns, kinds) for document in page["value"]]
             link = page.get("@odata.nextLink")
             if not link or len(rows) >= limit:
                 return rows[:limit]
-            page = _object(self._get(f"{path}?{urlsplit(str(link)).query}"))
+            page = self._get(f"{path}?{urlsplit(str(link)).query}")
 
     def create(self, table: str, values: Values, row_id: str | None = None) -> str:
         body = odata.body(table, values)
@@ -203,8 +207,8 @@ class DataverseClient:
         if customer is not None:
             body["OpportunityCustomerId"] = _reference(customer)
         answer = self._write("POST", f"{odata.row_path('lead', lead_id)}/Microsoft.Dynamics.CRM.QualifyLead", body)
-        created = _object(answer).get("value") or []
-        for document in created:
+        created = answer.body.get("value") if isinstance(answer.body, dict) else None
+        for document in created or []:
             if isinstance(document, dict) and "opportunityid" in document:
                 return str(document["opportunityid"]).lower()
         raise UnknownOutcome(
@@ -216,11 +220,13 @@ class DataverseClient:
     # the environment ------------------------------------------------------------------------------------------------
     def user_id(self) -> str:
         if self._user_id is None:
-            self._user_id = str(_object(self._get("/WhoAmI"))["UserId"]).lower()
+            with _reading():
+                self._user_id = str(self._get("/WhoAmI")["UserId"]).lower()
         return self._user_id
 
     def columns(self, table: str) -> Mapping[str, Column]:
-        return self._metadata.columns(table)
+        with _reading():
+            return self._metadata.columns(table)
 
     def environment_variables(self, prefix: str) -> Mapping[str, str]:
         values = "environmentvariabledefinition_environmentvariablevalue"
@@ -229,17 +235,26 @@ class DataverseClient:
             "filter": f"startswith(schemaname,'{prefix.replace("'", "''")}')",
             "expand": f"{values}($select=value)",
         }
+        answer = self._get(f"/environmentvariabledefinitions{odata.query(options)}")
         found: dict[str, str] = {}
-        for document in _object(self._get(f"/environmentvariabledefinitions{odata.query(options)}"))["value"]:
-            current = [item.get("value") for item in document.get(values) or []]
-            value = current[0] if current and current[0] is not None else document.get("defaultvalue")
-            if value is not None:
-                found[str(document["schemaname"]).lower()] = str(value)
+        with _reading():
+            for document in answer["value"]:
+                current = next((item.get("value") for item in document.get(values) or []), None)
+                value = document.get("defaultvalue") if current is None else current
+                if value is not None:
+                    found[str(document["schemaname"]).lower()] = str(value)
         return found
 
+    def _kinds(self, *tables: str) -> dict[str, Kinds]:
+        with _reading():
+            return {name: self._metadata.kinds(name) for name in tables}
+
     # calls ----------------------------------------------------------------------------------------------------------
-    def _get(self, path: str) -> Answer:
-        return self._http.get(_API + path, headers=_READ)
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._http.get(_API + path, headers=_READ)
+        if not isinstance(answer.body, dict):
+            raise failures.unreadable(DATAVERSE, repeatable=True)
+        return answer.body
 
     def _write(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -263,7 +278,10 @@ def _reference(lookup: Lookup) -> dict[str, str]:
     return {"@odata.type": f"Microsoft.Dynamics.CRM.{lookup.table}", _key(lookup.table): lookup.id}
 
 
-def _object(answer: Answer) -> dict[str, Any]:
-    if not isinstance(answer.body, dict):
-        raise failures.unreadable(DATAVERSE, repeatable=True)
-    return answer.body
+@contextmanager
+def _reading() -> Iterator[None]:
+    """An answer in another shape than Dataverse's comes from something in between, and passes."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+        raise failures.unreadable(DATAVERSE, repeatable=True) from None

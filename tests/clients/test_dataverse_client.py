@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from shared.clients import dataverse_query as odata
 from shared.clients.dataverse import DATAVERSE, DataverseClient, dataverse_headers
 from shared.clients.dataverse_tables import TABLES
-from shared.errors import Bug, ConfigurationError, UnknownOutcome
+from shared.errors import Bug, ConfigurationError, Unavailable, UnknownOutcome
 from shared.ports import Condition, Lookup
 from tests.clients.scripted_server import Reply, ScriptedServer
 from tests.clients.stubs import http_client
@@ -186,6 +187,39 @@ def test_a_table_that_is_not_installed_is_named() -> None:
     with ScriptedServer(Reply(404)) as server, pytest.raises(ConfigurationError) as caught:
         client(server).columns("cosell_microsoftsolution")
     assert "cosell_microsoftsolution" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b'"x"', b"{}", b'{"value": 3}', b'{"value": [3]}', b'{"value": [{}]}', b'{"value": null}']
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda port: port.get("opportunity", ROW, ["name"]),
+        lambda port: port.find("opportunity", [], ["name"]),
+        lambda port: port.user_id(),
+        lambda port: port.columns("opportunity"),
+    ],
+    ids=["get", "find", "user_id", "columns"],
+)
+def test_an_answer_in_another_shape_is_unreadable(call: Callable[[DataverseClient], Any], body: bytes) -> None:
+    with ScriptedServer(Reply(200, body)) as server, pytest.raises(Unavailable) as caught:
+        call(client(server))
+    assert caught.value.code == "DV_UNREADABLE"
+
+
+def test_a_date_that_is_none_is_unreadable() -> None:
+    kinds = reply({"value": [{"LogicalName": "createdon", "AttributeType": "DateTime"}]})
+    row = reply({"opportunityid": ROW, "createdon": "yesterday"})
+    with ScriptedServer(kinds, row) as server, pytest.raises(Unavailable):
+        client(server).get("opportunity", ROW, ["createdon"])
+
+
+def test_a_lead_qualified_without_an_answer_has_to_be_looked_up() -> None:
+    for answer in (Reply(204, b""), Reply(200, b"[]"), Reply(200, b'{"value": [{"accountid": "x"}, 3]}')):
+        with ScriptedServer(answer) as server, pytest.raises(UnknownOutcome):
+            client(server).qualify_lead(ROW, currency=None, customer=None)
+        assert len(server.asked) == 1
 
 
 # names ----------------------------------------------------------------------------------------------------------------
