@@ -84,6 +84,12 @@ def sweep(timer: func.TimerRequest) -> None:
     connector().sweep()
 
 
+@app.timer_trigger("timer", schedule="0 0 7 * * *")
+def remind(timer: func.TimerRequest) -> None:
+    """Remind of inbound deals that are about to expire."""
+    connector().remind()
+
+
 @app.timer_trigger("timer", schedule="0 5 * * * *")
 def watch(timer: func.TimerRequest) -> None:
     """Look at the webhook registration once an hour."""

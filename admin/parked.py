@@ -1,4 +1,4 @@
-"""`python -m admin parked list|show|replay|discard`: messages that were set aside, and the dead letters of every queue.
+"""`python -m admin parked …`: messages that were set aside, and the dead letters of every queue.
 
 A message is named by where it lies and its sequence number, such as `parked:12` or `partner-center-events/dead:7`. To
 take one out without counting a delivery for the others, those in front of it are deferred: they stay where they are and
@@ -25,10 +25,12 @@ from azure.servicebus import (
 
 from shared.app import App
 from shared.delivery import Envelope
-from shared.messages import ParkedMessage, Queue
+from shared.messages import APPROVED, ParkedMessage, Queue, parse
 
 _PAGE = 100
 _WAIT_S = 2.0
+_DONE = {"replay": "replayed", "approve": "approved", "discard": "discarded"}
+_REVIEW = "INBOUND_REVIEW"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for verb, words in (
         ("show", "one in full"),
         ("replay", "send back to their queue"),
+        ("approve", "take inbound deals that await review"),
         ("discard", "remove for good"),
     ):
         sub = verbs.add_parser(verb, help=words)
@@ -71,6 +74,8 @@ def run(options: argparse.Namespace, connect: Callable[[], App]) -> int:
         if options.verb == "list":
             return _list(found)
         chosen = _choose(found, options)
+        if options.verb == "approve":
+            chosen = [aside for aside in chosen if aside.parked.code == _REVIEW]
         if not chosen:
             print(
                 "No message of that name or code is set aside. `python -m admin parked list` shows all.",
@@ -81,7 +86,7 @@ def run(options: argparse.Namespace, connect: Callable[[], App]) -> int:
             for aside in chosen:
                 print(json.dumps(aside.parked.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False))
             return 0
-        return _settle(client, app, chosen, replay=options.verb == "replay")
+        return _settle(client, app, chosen, options.verb)
 
 
 def _list(found: list[Aside]) -> int:
@@ -148,8 +153,8 @@ def _read(shelf: str, message: ServiceBusReceivedMessage) -> ParkedMessage:
     )
 
 
-def _settle(client: ServiceBusClient, app: App, chosen: list[Aside], *, replay: bool) -> int:
-    """Send back (replay) and remove; first the send, then the removal, so that nothing is lost in between."""
+def _settle(client: ServiceBusClient, app: App, chosen: list[Aside], verb: str) -> int:
+    """Send back (replay, approve) and remove; first the send, then the removal, so that nothing is lost in between."""
     done = 0
     for shelf, receiver in _shelves(client):
         wanted = {aside.number: aside for aside in chosen if aside.shelf == shelf}
@@ -158,11 +163,14 @@ def _settle(client: ServiceBusClient, app: App, chosen: list[Aside], *, replay: 
         with receiver:
             for message in _take(receiver, wanted):
                 aside = wanted[message.sequence_number or 0]
-                if replay:
+                if verb == "approve":
+                    hint = parse(aside.parked.body).model_copy(update={"reason": APPROVED})
+                    app.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
+                elif verb == "replay":
                     app.queues.resend(aside.parked.queue, aside.parked.body, delay_s=0)
                 receiver.complete_message(message)
                 done += 1
-                print(f"{'replayed' if replay else 'discarded'} {aside.name}")
+                print(f"{_DONE[verb]} {aside.name}")
     app.queues.close()
     return 0 if done == len(chosen) else 1
 

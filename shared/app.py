@@ -25,6 +25,7 @@ from shared.clients.failures import Vendor
 from shared.clients.http import HttpClient, TokenSource, correlation
 from shared.clients.key_vault import KeyVault
 from shared.clients.limiter import Limiter
+from shared.clients.notifications import WebhookNotifications
 from shared.clients.partner_center import PARTNER_CENTER, PartnerCenterClient, referral_headers
 from shared.clients.service_bus import ServiceBusQueues, client_for_namespace, client_from_connection_string
 from shared.clients.tokens import AppRegistration, AzureTokens, PartnerCenterTokens, azure_credential
@@ -33,8 +34,9 @@ from shared.connections import Connections
 from shared.delivery import Delivery
 from shared.domain.classify import InboundPolicy
 from shared.dry_run import DryDataverse, DryPartnerCenter
-from shared.handlers import sweep, watch
+from shared.handlers import reminders, sweep, watch
 from shared.messages import Queue
+from shared.ports import NoNotifications, Notifications
 from shared.settings import Settings
 from shared.terms_source import read_terms
 from shared.trust import WebhookTrust, trust_bundle
@@ -88,6 +90,10 @@ class App:
         """Hints for everything changed lately on either side."""
         sweep.handle(self.connections, timedelta(hours=self.settings.look_back_hours))
 
+    def remind(self) -> None:
+        """Remind sellers of inbound deals that are about to expire."""
+        reminders.handle(self.connections)
+
     def watch(self) -> None:
         """Alert when the webhook registration is not ours, and take it back when the settings say so."""
         watch.handle(self.registrations, self.settings)
@@ -98,7 +104,14 @@ class App:
 
     @cached_property
     def delivery(self) -> Delivery:
-        return Delivery(self.queues, utc_now)
+        return Delivery(self.queues, utc_now, self.notifications)
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        chosen = self.settings
+        if chosen.notify_url is None:
+            return NoNotifications()
+        return WebhookNotifications(chosen.notify_url.get_secret_value(), ca_bundle=chosen.tls_ca_bundle)
 
     @cached_property
     def trust(self) -> WebhookTrust:
@@ -185,9 +198,11 @@ class App:
             queues=self.queues,
             registrations=self.registrations,
             clock=utc_now,
+            notifications=self.notifications,
             terms=read_terms(chosen, mapping, self.dataverse),
             inbound=InboundPolicy(bool(chosen.sync_co_sell_only), chosen.sync_leads, chosen.sync_private_deals),
             default_owner_id=chosen.default_owner_id,
+            review_inbound=chosen.inbound_mode == "review",
             recreate_missing=chosen.crm_id_not_found_policy == "recreate",
             decline_deleted=chosen.delete_policy == "decline",
             debounce_s=chosen.debounce_seconds,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.classify import InboundPolicy
 from shared.domain.terms import Terms
-from shared.ports import Clock, Dataverse, PartnerCenter, Queues, WebhookRegistrations
+from shared.ports import Clock, Dataverse, NoNotifications, Notifications, PartnerCenter, Queues, WebhookRegistrations
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,11 @@ class Connections:
     registrations: WebhookRegistrations
     clock: Clock
     terms: Terms
+    notifications: Notifications = field(default_factory=NoNotifications)
     inbound: InboundPolicy = field(default_factory=InboundPolicy)
     default_owner_id: str | None = None
+    review_inbound: bool = False
+    """Whether a person decides about each new inbound deal before it is taken."""
     recreate_missing: bool = False
     """Whether a referral that names an unknown CRM record is imported all the same."""
     decline_deleted: bool = False

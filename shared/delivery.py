@@ -28,7 +28,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.messages import Message, ParkedMessage, Queue
-from shared.ports import Clock, Queues
+from shared.ports import Clock, NoNotifications, Notifications, Queues
 
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
 """Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage."""
@@ -53,12 +53,14 @@ class Envelope(Message):
 class Alarms:
     """Says once that something stands still and once that it moves again."""
 
+    notifications: Notifications
     raised: dict[str, str] = field(default_factory=dict)
 
     def raise_for(self, queue: str, error: SyncError) -> None:
         if self.raised.get(queue) != error.code:
             self.raised[queue] = error.code
             _log.error("ALERT %s stands still: %s", queue, error)
+            self.notifications.post("Co-sell sync stands still", f"{error.sentence} {error.remedy}", {"Queue": queue})
 
     def clear(self, queue: str) -> None:
         if self.raised.pop(queue, None):
@@ -68,9 +70,16 @@ class Alarms:
 class Delivery:
     """Runs handlers on messages; one per process, thread-safe."""
 
-    def __init__(self, queues: Queues, clock: Clock, ladder_s: tuple[float, ...] = LADDER_S) -> None:
+    def __init__(
+        self,
+        queues: Queues,
+        clock: Clock,
+        notifications: Notifications | None = None,
+        ladder_s: tuple[float, ...] = LADDER_S,
+    ) -> None:
         self._queues, self._clock, self._ladder = queues, clock, ladder_s
-        self._alarms = Alarms()
+        self._notifications = notifications or NoNotifications()
+        self._alarms = Alarms(self._notifications)
 
     def run[T](self, queue: Queue, body: bytes, parse: Callable[[str], T], handler: Callable[[T], str]) -> None:
         """Handle one message of `queue`. `parse` may raise `DataProblem`: the message is then parked as it is."""
@@ -133,6 +142,8 @@ class Delivery:
                 parked_at=self._clock(),
             )
         )
+        facts = {"Queue": str(queue), "Code": error.code, "Run": envelope.correlation_id[:8]}
+        self._notifications.post("A co-sell message was set aside", f"{error.sentence} {error.remedy}", facts)
 
 
 def _correlation(body: str) -> str:

@@ -29,6 +29,10 @@ class Queue(StrEnum):
     PARKED = "parked"
 
 
+APPROVED = "approved"
+"""Reason of a hint by which an operator takes an inbound deal that awaited review."""
+
+
 class Message(BaseModel):
     """Camel-case JSON on the wire, frozen in memory, unknown members ignored."""
 

@@ -198,6 +198,21 @@ class Certificates(Protocol):
         ...
 
 
+class Notifications(Protocol):
+    """Tells people of what they should look at; never raises."""
+
+    def post(self, title: str, text: str, facts: Mapping[str, str]) -> None:
+        """One short card. No personal data: it leaves the tenant's systems for a chat."""
+        ...
+
+
+class NoNotifications:
+    """For installations that tell nobody."""
+
+    def post(self, title: str, text: str, facts: Mapping[str, str]) -> None:
+        """Nobody to tell."""
+
+
 class Clock(Protocol):
     """Now, as an aware UTC datetime."""
 

@@ -145,6 +145,9 @@ class Settings(BaseModel):
     )
     display_check_mark: YesNo | None = Field(None, description="✔/✖ before the opportunity's name; default yes")
     sync_co_sell_only: YesNo | None = Field(None, description="Take only shared deals from Partner Center; default no")
+    inbound_mode: Literal["auto", "review"] = Field(
+        "auto", description="review: a new inbound deal waits in `parked` until an operator approves it"
+    )
     sync_leads: YesNo = Field(True, description="Take leads from Partner Center (unless sync_co_sell_only)")
     sync_private_deals: YesNo = Field(
         True, description="Take private deals from Partner Center (unless sync_co_sell_only)"
@@ -193,6 +196,9 @@ class Settings(BaseModel):
         90, ge=1, le=600, description="How long one run keeps others from creating the same referral"
     )
     brake_closings_per_hour: int = Field(50, ge=1, description="More closings an hour than this pause that direction")
+    notify_url: SecretStr | None = Field(
+        None, description="Teams workflow or incoming webhook for new inbound deals, expiring deals and failures"
+    )
     look_back_hours: float = Field(2, gt=0, le=8760, description="How far the sweep looks back")
     dry_run: YesNo = Field(False, description="Log planned writes, write nothing")
 

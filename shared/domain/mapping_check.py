@@ -84,7 +84,7 @@ def _row(mapping: Mapping, table: str, row: MappingRow, columns: Dictionary[str,
         return Finding(table, row, "table")
     column = columns.get(row.column)
     if column is None:
-        return Finding(table, row, None, f"{table} has no column {row.column}", fatal=True)
+        return Finding(table, row, None, f"there is no column {table}.{row.column}", fatal=True)
     if column.kind not in FITTING[row.rule]:
         wanted = " or ".join(sorted(FITTING[row.rule]))
         problem = f"rule {row.rule} needs a column of type {wanted}; {row.column} is {column.kind}"

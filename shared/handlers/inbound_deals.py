@@ -118,6 +118,9 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
     line = _line(hint, connections, referral, "CREATE", not problems, text)
     status = "failed" if problems else "in_sync"
     write_back(connections, opportunity, state, lines=[line], ok=not problems, sync_status=status)
+    if classify.inbound(referral):
+        facts = {"Referral": terms.link(referral.id.lower()), "Opportunity": opportunity.id}
+        connections.notifications.post("A new co-sell deal from Microsoft", opportunity.name, facts)
     return "created"
 
 

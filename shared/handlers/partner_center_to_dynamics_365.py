@@ -23,7 +23,7 @@ from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import inbound_deals, leads
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, write_back
-from shared.messages import Hint, Queue
+from shared.messages import APPROVED, Hint, Queue
 
 DIRECTION = "PC>CRM"
 _AMOUNTS = ("deal_value", "currency")
@@ -79,6 +79,12 @@ def _unlinked(hint: Hint, connections: Connections, referral: Referral) -> str:
     kind = classify.kind(referral)
     if not classify.wanted(kind, connections.inbound):
         return f"{kind} deals are not taken"
+    if connections.review_inbound and hint.reason != APPROVED and classify.inbound(referral):
+        raise DataProblem(
+            "INBOUND_REVIEW",
+            f"A new inbound deal ({kind}) waits for a decision.",
+            "Take it with python -m admin parked approve, or leave it with parked discard.",
+        )
     if classify.is_lead(kind) and status_table.of_referral(referral) == "new":
         return "spam" if referral.is_spam else leads.create(hint, connections, referral)
     return inbound_deals.create(hint, connections, referral)
