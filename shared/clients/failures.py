@@ -181,83 +181,63 @@ _SETTLEMENT = Meaning(
     Unavailable, "LOCK_LOST", "The message's lock was lost ({error}).", "Nothing to do: it comes again."
 )
 
+_QUEUE_MISSING = Meaning(
+    ConfigurationError,
+    "QUEUE_MISSING",
+    "A queue of the connector does not exist in {name}.",
+    "Deploy the infrastructure again; it creates all queues.",
+)
+_QUEUE_DISABLED = Meaning(
+    ConfigurationError, "QUEUE_DISABLED", "A queue of the connector is disabled in {name}.", "Enable it again."
+)
+_QUOTA = Meaning(
+    Unavailable, "QUOTA", "A queue or the namespace of {name} is full.", "Replay or discard what piled up there."
+)
+_MESSAGE_SIZE = Meaning(
+    Bug, "MESSAGE_SIZE", "The message is larger than {name} takes.", "Report this: hints are a few hundred bytes."
+)
+
+type _Kinds = tuple[type[BaseException], ...]
+_REQUESTS: tuple[tuple[Meaning, _Kinds], ...] = (
+    (_UNREACHABLE, (rq.ConnectTimeout, rq.ProxyError)),
+    (_ADDRESS, (rq.URLRequired, rq.MissingSchema, rq.InvalidSchema, rq.InvalidURL, rq.InvalidProxyURL)),
+    (_SLOW, (rq.Timeout, rq.ReadTimeout)),
+    (_INTERRUPTED, (rq.ConnectionError, rq.SSLError, rq.ChunkedEncodingError, rq.ContentDecodingError)),
+    (_INTERRUPTED, (rq.RetryError, rq.JSONDecodeError)),
+    (_MOVED, (rq.TooManyRedirects,)),
+    (_UNEXPECTED, (rq.InvalidHeader, rq.InvalidJSONError, rq.UnrewindableBodyError, rq.StreamConsumedError)),
+    (_UNEXPECTED, (rq.HTTPError, rq.RequestException)),
+)
+_CORE: tuple[tuple[Meaning, _Kinds], ...] = (
+    (_UNREACHABLE, (core.ServiceRequestError, core.ServiceRequestTimeoutError)),
+    (_SLOW, (core.ServiceResponseTimeoutError,)),
+    (_INTERRUPTED, (core.ServiceResponseError, core.DecodeError, core.IncompleteReadError, core.DeserializationError)),
+    (_DOWN, (core.HttpResponseError, core.ODataV4Error)),
+    (_CHANGED, (core.ResourceExistsError, core.ResourceModifiedError)),
+    (_GONE, (core.ResourceNotFoundError,)),
+    (_SIGN_IN, (core.ClientAuthenticationError,)),
+    (_MOVED, (core.TooManyRedirectsError,)),
+    (_UNEXPECTED, (core.ResourceNotModifiedError, core.StreamConsumedError, core.StreamClosedError)),
+    (_UNEXPECTED, (core.ResponseNotReadError, core.SerializationError, core.AzureError)),
+)
+_SERVICE_BUS: tuple[tuple[Meaning, _Kinds], ...] = (  # sends are repeatable: the message id makes two of them one
+    (_UNREACHABLE, (sb.ServiceBusConnectionError, sb.ServiceBusCommunicationError)),
+    (_SLOW, (sb.OperationTimeoutError,)),
+    (_INTERRUPTED, (sb.ServiceBusError,)),
+    (_THROTTLED, (sb.ServiceBusServerBusyError,)),
+    (_SIGN_IN, (sb.ServiceBusAuthenticationError,)),
+    (_ACCESS, (sb.ServiceBusAuthorizationError,)),
+    (_QUEUE_MISSING, (sb.MessagingEntityNotFoundError,)),
+    (_QUEUE_DISABLED, (sb.MessagingEntityDisabledError,)),
+    (_QUOTA, (sb.ServiceBusQuotaExceededError,)),
+    (_MESSAGE_SIZE, (sb.MessageSizeExceededError,)),
+    (_SETTLEMENT, (sb.MessageAlreadySettled, sb.MessageLockLostError, sb.MessageNotFoundError)),
+    (_SETTLEMENT, (sb.SessionLockLostError, sb.SessionCannotBeLockedError)),
+    (_SETTLEMENT, (sb.AutoLockRenewFailed, sb.AutoLockRenewTimeout)),
+    (_UNEXPECTED, (sb.MessagingEntityAlreadyExistsError,)),
+)
 EXCEPTIONS: Mapping[type[BaseException], Meaning] = {
-    # requests: before anything was sent
-    rq.ConnectTimeout: _UNREACHABLE,
-    rq.ProxyError: _UNREACHABLE,
-    rq.URLRequired: _ADDRESS,
-    rq.MissingSchema: _ADDRESS,
-    rq.InvalidSchema: _ADDRESS,
-    rq.InvalidURL: _ADDRESS,
-    rq.InvalidProxyURL: _ADDRESS,
-    rq.InvalidHeader: _UNEXPECTED,
-    rq.InvalidJSONError: _UNEXPECTED,
-    rq.UnrewindableBodyError: _UNEXPECTED,
-    # requests: perhaps after it was applied
-    rq.ConnectionError: _INTERRUPTED,
-    rq.SSLError: _INTERRUPTED,
-    rq.Timeout: _SLOW,
-    rq.ReadTimeout: _SLOW,
-    rq.ChunkedEncodingError: _INTERRUPTED,
-    rq.ContentDecodingError: _INTERRUPTED,
-    rq.RetryError: _INTERRUPTED,
-    rq.JSONDecodeError: _INTERRUPTED,
-    rq.TooManyRedirects: _MOVED,
-    rq.HTTPError: _UNEXPECTED,
-    rq.StreamConsumedError: _UNEXPECTED,
-    rq.RequestException: _UNEXPECTED,
-    # azure.core (Key Vault, azure-identity)
-    core.ServiceRequestError: _UNREACHABLE,
-    core.ServiceRequestTimeoutError: _UNREACHABLE,
-    core.ServiceResponseError: _INTERRUPTED,
-    core.ServiceResponseTimeoutError: _SLOW,
-    core.HttpResponseError: _DOWN,
-    core.DecodeError: _INTERRUPTED,
-    core.IncompleteReadError: _INTERRUPTED,
-    core.ResourceExistsError: _CHANGED,
-    core.ResourceNotFoundError: _GONE,
-    core.ClientAuthenticationError: _SIGN_IN,
-    core.ResourceModifiedError: _CHANGED,
-    core.ResourceNotModifiedError: _UNEXPECTED,
-    core.TooManyRedirectsError: _MOVED,
-    core.ODataV4Error: _DOWN,
-    core.StreamConsumedError: _UNEXPECTED,
-    core.StreamClosedError: _UNEXPECTED,
-    core.ResponseNotReadError: _UNEXPECTED,
-    core.SerializationError: _UNEXPECTED,
-    core.DeserializationError: _INTERRUPTED,
-    core.AzureError: _UNEXPECTED,
-    # azure.servicebus: sends are repeatable, as the message id makes two of them one
-    sb.ServiceBusConnectionError: _UNREACHABLE,
-    sb.ServiceBusCommunicationError: _UNREACHABLE,
-    sb.OperationTimeoutError: _SLOW,
-    sb.ServiceBusServerBusyError: _THROTTLED,
-    sb.ServiceBusAuthenticationError: _SIGN_IN,
-    sb.ServiceBusAuthorizationError: _ACCESS,
-    sb.MessagingEntityNotFoundError: Meaning(
-        ConfigurationError,
-        "QUEUE_MISSING",
-        "A queue of the connector does not exist in {name}.",
-        "Deploy the infrastructure again; it creates all queues.",
-    ),
-    sb.MessagingEntityDisabledError: Meaning(
-        ConfigurationError, "QUEUE_DISABLED", "A queue of the connector is disabled in {name}.", "Enable it again."
-    ),
-    sb.MessagingEntityAlreadyExistsError: _UNEXPECTED,
-    sb.ServiceBusQuotaExceededError: Meaning(
-        Unavailable, "QUOTA", "A queue or the namespace of {name} is full.", "Replay or discard what piled up there."
-    ),
-    sb.MessageSizeExceededError: Meaning(
-        Bug, "MESSAGE_SIZE", "The message is larger than {name} takes.", "Report this: hints are a few hundred bytes."
-    ),
-    sb.MessageAlreadySettled: _SETTLEMENT,
-    sb.MessageLockLostError: _SETTLEMENT,
-    sb.MessageNotFoundError: _SETTLEMENT,
-    sb.SessionLockLostError: _SETTLEMENT,
-    sb.SessionCannotBeLockedError: _SETTLEMENT,
-    sb.AutoLockRenewFailed: _SETTLEMENT,
-    sb.AutoLockRenewTimeout: _SETTLEMENT,
-    sb.ServiceBusError: _INTERRUPTED,
+    kind: meaning for meaning, kinds in (*_REQUESTS, *_CORE, *_SERVICE_BUS) for kind in kinds
 }
 """Exception class → meaning; the nearest base class counts."""
 
