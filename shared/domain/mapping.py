@@ -233,6 +233,6 @@ def _maps(shipped: Dictionary[str, Any], given: Any, problems: list[str]) -> dic
 
 
 def _reason(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(part for part in error["loc"] if isinstance(part, str))
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
