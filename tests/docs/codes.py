@@ -11,6 +11,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from shared import errors
@@ -24,7 +25,8 @@ _NO_CODES = {*FROM_DATAVERSE, "CERT_REQUIRED"}
 """Names of settings, and a constant of Python's ssl module."""
 
 
-def raised() -> set[str]:
+@cache
+def raised() -> frozenset[str]:
     """All codes; `*_TIMEOUT` is that code for any system, `HOST_*` a family whose ends are made at run time."""
     shared_by_all = set(_meanings(SHARED / "clients/failures.py", "*"))
     found = set(shared_by_all)
@@ -36,7 +38,7 @@ def raised() -> set[str]:
             found |= {code for code, common in codes.items() if common not in shared_by_all}
     tables = tomllib.loads((SHARED / "field_mapping.toml").read_text(encoding="utf-8"))
     found |= {row["refusal"] for row in tables["opportunity"] if "refusal" in row}
-    return found - _NO_CODES
+    return frozenset(found - _NO_CODES)
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
