@@ -58,13 +58,11 @@ def test_a_deal_on_hold_is_reminded_of_at_seven_three_and_one_day_once_each() ->
     made, told = world()
     referral_id = inbound(made)
     told.cards.clear()
-    days = []
+    days: list[int] = []
     for day in range(14):
         made.clock.advance(timedelta(days=1).total_seconds())
-        for _ in range(2):
-            if reminders.handle(made.connections) != "0 reminders":
-                days.append(day)
-    assert len(set(days)) == len(reminders.DAYS)
+        days += [day for _ in range(2) if reminders.handle(made.connections) != "0 reminders"]
+    assert len(set(days)) == len(days) == len(reminders.DAYS)
     assert len(told.cards) == len(reminders.DAYS)
     assert str(opportunity_of(made, referral_id)["cosell_audit"]).count("RESPOND_BY") == len(reminders.DAYS)
 
