@@ -104,6 +104,15 @@ def test_a_delayed_hint_is_not_due_at_first(bench: Bench) -> None:
     assert len(bench.due(Queue.CREATE_COSELL_REFERRAL)) == 1
 
 
+def test_the_same_body_again_is_another_message_and_due_later(bench: Bench) -> None:
+    for _ in range(2):
+        bench.port.resend(Queue.DYNAMICS_365_OPPORTUNITIES, '{"any": "böдy"}', delay_s=0.7)
+    assert bench.scheduled(Queue.DYNAMICS_365_OPPORTUNITIES) == 2
+    assert bench.due(Queue.DYNAMICS_365_OPPORTUNITIES) == []
+    bench.wait(1.0)
+    assert [body for body, _ in bench.due(Queue.DYNAMICS_365_OPPORTUNITIES)] == ['{"any": "böдy"}'] * 2
+
+
 def test_what_is_parked_keeps_its_reason_and_its_body(bench: Bench) -> None:
     parked = ParkedMessage(
         code="PC_REJECTED",
