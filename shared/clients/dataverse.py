@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from shared.clients import dataverse_query as odata
 from shared.clients import failures
@@ -21,6 +20,7 @@ from shared.clients.dataverse_query import Kinds
 from shared.clients.dataverse_tables import table
 from shared.clients.failures import Meaning, Vendor
 from shared.clients.http import Answer, HttpClient
+from shared.clients.odata import literal, query, query_of
 from shared.errors import AuthorizationError, ConfigurationError, Conflict, DataProblem, NotFound, UnknownOutcome
 from shared.ports import Column, Condition, Lookup, Row, Values
 
@@ -137,7 +137,7 @@ class DataverseClient:
         options = {"select": odata.select(table, columns)}
         if expand:
             options["expand"] = odata.expand(table, expand, kinds)
-        answer = self._get(odata.row_path(table, row_id) + odata.query(options))
+        answer = self._get(odata.row_path(table, row_id) + query(options))
         with _reading():
             return odata.row(table, answer, columns, kinds, expand)
 
@@ -160,14 +160,20 @@ class DataverseClient:
         path = f"/{_set_name(table)}"
         kinds = self._kinds(table)
         rows: list[Row] = []
-        page = self._get(path + odata.query(options))
+        seen: set[str] = set()
+        page = self._get(path + query(options))
         while True:
             with _reading():
                 rows += [odata.row(table, document, columns, kinds) for document in page["value"]]
             link = page.get("@odata.nextLink")
             if not link or len(rows) >= limit:
                 return rows[:limit]
-            page = self._get(f"{path}?{urlsplit(str(link)).query}")
+            with _reading():
+                asked = query_of(link)
+            if asked in seen:
+                raise failures.unreadable(DATAVERSE, repeatable=True)
+            seen.add(asked)
+            page = self._get(f"{path}?{asked}")
 
     def create(self, table: str, values: Values, row_id: str | None = None) -> str:
         body = odata.body(table, values)
@@ -232,10 +238,10 @@ class DataverseClient:
         values = "environmentvariabledefinition_environmentvariablevalue"
         options = {
             "select": "schemaname,defaultvalue",
-            "filter": f"startswith(schemaname,'{prefix.replace("'", "''")}')",
+            "filter": f"startswith(schemaname,{literal(prefix)})",
             "expand": f"{values}($select=value)",
         }
-        answer = self._get(f"/environmentvariabledefinitions{odata.query(options)}")
+        answer = self._get(f"/environmentvariabledefinitions{query(options)}")
         found: dict[str, str] = {}
         with _reading():
             for document in answer["value"]:

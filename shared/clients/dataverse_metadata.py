@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.clients.dataverse_query import Kinds, query
+from shared.clients.dataverse_query import Kinds
+from shared.clients.odata import query
 from shared.errors import ConfigurationError, NotFound
 from shared.ports import Column
 

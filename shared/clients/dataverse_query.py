@@ -1,8 +1,7 @@
 """Dataverse's OData dialect: queries and bodies from logical names and Python values, and rows back from answers.
 
-The one place that encodes text into URLs: quotes are doubled, then every character is percent-encoded, so any Unicode
-is data and never syntax. Pure; `kinds` (column → AttributeType) come from the metadata that `shared.clients.dataverse`
-reads, since JSON alone cannot tell a date from a text that looks like one.
+Text gets into URLs through `shared.clients.odata` alone. Pure; `kinds` (column → AttributeType) come from the metadata
+that `shared.clients.dataverse` reads, since JSON alone cannot tell a date from a text that looks like one.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from shared.clients.dataverse_tables import EXPANDED_OWNER, Table, table
+from shared.clients.odata import literal
 from shared.errors import Bug
 from shared.ports import Condition, Lookup, Row, Values
 
@@ -22,12 +21,6 @@ type Kinds = Mapping[str, str]
 
 _OPERATORS = {"eq", "ne", "ge", "gt", "le", "lt"}
 _POINTS_TO = "@Microsoft.Dynamics.CRM.lookuplogicalname"
-
-
-def query(options: Mapping[str, str]) -> str:
-    """`?$select=…&$filter=…`, percent-encoded; "" without options."""
-    encoded = "&".join(f"${name}={quote(value.encode('utf-8', 'replace'), safe='')}" for name, value in options.items())
-    return f"?{encoded}" if encoded else ""
 
 
 def row_path(name: str, row_id: str) -> str:
@@ -178,7 +171,7 @@ def _literal(this: Table, condition: Condition) -> str:
         case _ if condition.column == this.key or condition.column in this.lookups:
             return _guid(str(value))
         case _:
-            return "'" + str(value).replace("'", "''") + "'"
+            return literal(str(value))
 
 
 def _guid(text: str) -> str:

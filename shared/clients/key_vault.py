@@ -37,6 +37,7 @@ class KeyVault:
             connection_timeout=5,
             read_timeout=10,
             retry_total=2,
+            permit_redirects=False,  # the token is for this vault
         )
 
     def get(self, name: str) -> str:

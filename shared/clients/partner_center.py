@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from shared.clients import failures, wire
 from shared.clients.failures import Meaning, Vendor
 from shared.clients.http import Answer, HttpClient
+from shared.clients.odata import literal, query, query_of, segment
 from shared.domain.referral import Referral
 from shared.errors import AuthorizationError, Bug, Conflict, DataProblem, Unavailable, UnknownOutcome
 from shared.ports import PatchOperation
@@ -75,8 +75,10 @@ class PartnerCenterClient:
         return self._referral(self._http.get(self._path(referral_id)))
 
     def engagement(self, engagement_id: str) -> list[Referral]:
-        literal = _text(engagement_id)
-        page, _ = self._first_page("engagement", [f"engagementId eq '{literal}'", f"engagementId eq {literal}"])
+        spellings = [f"engagementId eq {literal(engagement_id)}"]
+        if re.fullmatch(r"[0-9A-Za-z-]+", engagement_id):
+            spellings.append(f"engagementId eq {engagement_id}")
+        page, _ = self._first_page("engagement", spellings)
         return list(self._pages(page))
 
     def updated_since(self, moment: datetime) -> Iterator[Referral]:
@@ -94,7 +96,7 @@ class PartnerCenterClient:
         candidates: Iterable[Referral] | None = None
         if self._filters_references:
             try:
-                page = self._page(_query(f"externalReferenceId eq '{_text(opportunity_id)}'"))
+                page = self._page(_query(f"externalReferenceId eq {literal(opportunity_id)}"))
             except DataProblem:
                 self._filters_references = False
             else:
@@ -126,7 +128,10 @@ class PartnerCenterClient:
         return self._referral(answer) if isinstance(answer.body, dict) else self.get(referral_id)
 
     def _path(self, referral_id: str) -> str:
-        return f"{_LIST}/{quote(referral_id, safe='')}"
+        try:
+            return f"{_LIST}/{segment(referral_id)}"
+        except ValueError:  # such as "..", which a seller may have typed into the id's column
+            raise failures.from_answer(wire.Problem(404), PARTNER_CENTER, repeatable=True) from None
 
     def _referral(self, answer: Answer) -> Referral:
         if not isinstance(answer.body, dict):
@@ -150,13 +155,16 @@ class PartnerCenterClient:
             link = page.get("@odata.nextLink")
             if not link:
                 return
-            query = urlsplit(str(link)).query
-            if query in seen_links or len(seen_links) >= _MOST_PAGES:
+            try:
+                asked = query_of(link)
+            except ValueError:
+                raise failures.unreadable(PARTNER_CENTER, repeatable=True) from None
+            if asked in seen_links or len(seen_links) >= _MOST_PAGES:
                 raise Unavailable(
                     "PC_PAGES", "Partner Center's list of referrals does not end.", "It is tried again later."
                 )
-            seen_links.add(query)
-            page = self._page(query)
+            seen_links.add(asked)
+            page = self._page(asked)
 
     def _first_page(self, kind: str, filters: Sequence[str | None]) -> tuple[Mapping[str, Any], str | None]:
         """The first page of the first filter that the service accepts, and that filter; None: all, newest first."""
@@ -169,22 +177,19 @@ class PartnerCenterClient:
             return page, filters[index]
         raise Bug("PC_FILTER", f"Partner Center refuses every spelling of the filter '{kind}'.", "Report this.")
 
-    def _page(self, query: str) -> Mapping[str, Any]:
-        answer = self._http.get(f"{_LIST}?{query}")
+    def _page(self, asked: str) -> Mapping[str, Any]:
+        answer = self._http.get(f"{_LIST}?{asked}")
         if not isinstance(answer.body, dict):
             raise failures.unreadable(PARTNER_CENTER, repeatable=True)
         return answer.body
 
 
 def _query(condition: str | None) -> str:
-    if condition is None:
-        return f"$orderby={quote('updatedDateTime desc')}"
-    return f"$filter={quote(condition, safe='')}&$orderby={quote('updatedDateTime asc')}"
-
-
-def _text(value: str) -> str:
-    """The inside of an OData string literal."""
-    return value.replace("'", "''")
+    """The query of a first page, without its question mark, as next links have theirs."""
+    options = {"orderby": "updatedDateTime desc"}
+    if condition is not None:
+        options = {"filter": condition, "orderby": "updatedDateTime asc"}
+    return query(options).removeprefix("?")
 
 
 def _before(referral: Referral, moment: datetime) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from shared.clients import failures
 from shared.clients.failures import Vendor
 from shared.clients.http import HttpClient
+from shared.clients.odata import segment
 from shared.errors import NotFound
 from shared.ports import Registration, ValidationResult
 
@@ -60,7 +60,7 @@ class WebhookRegistrationsClient:
         return correlation_id
 
     def test_result(self, correlation_id: str) -> ValidationResult:
-        answer = self._http.get(f"{_PATH}/validationEvents/{quote(correlation_id, safe='')}")
+        answer = self._http.get(f"{_PATH}/validationEvents/{segment(correlation_id)}")
         result = _folded(answer.body)
         attempts = [_folded(item) for item in result.get("results") or []]
         return ValidationResult(

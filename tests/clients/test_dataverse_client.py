@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shared.clients import dataverse_query as odata
 from shared.clients.dataverse import DATAVERSE, DataverseClient, dataverse_headers
@@ -119,16 +117,6 @@ def test_what_cannot_be_said_is_not_said(call: Any) -> None:
 
 
 # queries --------------------------------------------------------------------------------------------------------------
-@given(st.text(max_size=60))
-def test_any_unicode_is_data_in_a_query(text: str) -> None:
-    encoded = odata.query({"filter": odata.where("account", [Condition("name", text), Condition("statecode", 0)])})
-    assert encoded.isascii()
-    assert not set(encoded.removeprefix("?$filter=")) & set(" '\"#&+=?/\\()<>{}|^`")
-    literal = unquote(encoded.removeprefix("?$filter=")).removeprefix("name eq '").removesuffix("' and statecode eq 0")
-    assert literal.replace("''", "") == literal.replace("'", ""), "every quote is doubled"
-    assert literal.replace("''", "'") == text.encode("utf-8", "replace").decode()
-
-
 def test_conditions_are_typed() -> None:
     moment = datetime(2026, 3, 2, 9, 15, 30, tzinfo=UTC)
     conditions = [
