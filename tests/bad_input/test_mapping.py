@@ -83,7 +83,7 @@ def test_a_column_that_does_not_exist_is_named_with_its_field(tmp_path: Path) ->
     chosen = settings(FIELD_MAPPING_FILE=str(file), COUNTRY_COLUMN="new_missing")
     with pytest.raises(ConfigurationError) as refused:
         read_terms(chosen, mapping_file.load(chosen), FakeDataverse(VirtualClock()))
-    assert refused.value.code == "MAPPING_COLUMN_UNKNOWN"
+    assert refused.value.code == "MAPPING_COLUMN_UNUSABLE"
     assert "opportunity.new_nowhere (field deal_value)" in refused.value.sentence
     assert "account.new_missing (field country)" in refused.value.sentence
     assert "FIELD_MAPPING_FILE" in refused.value.remedy
@@ -95,7 +95,7 @@ def test_deals_wait_until_the_mapping_is_corrected() -> None:
     hint = Hint(subject="referral", id="0b6f0c1e-1111-4222-8333-444455556666", reason="test")
 
     def handle(_hint: Hint, _connections: object) -> str:
-        raise ConfigurationError("MAPPING_COLUMN_UNKNOWN", "The field mapping names columns that do not exist.")
+        raise ConfigurationError("MAPPING_COLUMN_UNUSABLE", "The field mapping names columns that do not exist.")
 
     world.deliver(Queue.PARTNER_CENTER_EVENTS, hint, handle)
     assert world.queues.parked() == []

@@ -88,6 +88,10 @@ def test_the_sample_holds_exactly_what_must_be_given() -> None:
     assert load(sample["Values"]).dataverse_url == sample["Values"]["DATAVERSE_URL"]
 
 
+def test_the_readme_is_honest_about_settings_without_effect() -> None:
+    assert ("nothing reads it yet" in text_of("README.md")) == ("nothing reads it yet" in settings_page())
+
+
 # -- names -----------------------------------------------------------------------------------------------------------
 def test_every_code_is_explained_and_none_is_made_up() -> None:
     first_cells = re.findall(r"^\| (`.+?) \|", text_of("docs/codes.md"), re.MULTILINE)
