@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import Field
+
 from shared.dry_run import DryRun
 from shared.errors import (
     AuthorizationError,
@@ -42,8 +44,10 @@ _log = logging.getLogger("cosell.delivery")
 class Envelope(Message):
     """A message on the ladder: the original body, and how often it was tried. Hints and Dataverse changes alike."""
 
-    ladder: int
+    ladder: int = Field(ge=0)
     """Rungs behind it."""
+    short: int = Field(0, ge=0)
+    """Short rungs behind it; they use up none of the ladder's, which an outage may need a moment later."""
     first_seen_at: datetime
     correlation_id: str
     body: str
@@ -89,7 +93,7 @@ class Delivery:
             outcome = handler(parse(envelope.body))
         except (AuthorizationError, ConfigurationError) as error:
             self._alarms.raise_for(queue, error)
-            self._again(queue, envelope, WAITING_S, rung=envelope.ladder)
+            self._again(queue, envelope, WAITING_S)
             outcome = f"waits for an operator: {error.code}"
         except (Unavailable, Conflict) as error:
             outcome = self._next_rung(queue, envelope, error)
@@ -115,17 +119,22 @@ class Delivery:
             return Envelope(ladder=0, first_seen_at=self._clock(), correlation_id=_correlation(text), body=text)
 
     def _next_rung(self, queue: Queue, envelope: Envelope, error: SyncError) -> str:
-        ladder = (*SHORT_S, *self._ladder) if isinstance(error, NotYet) else self._ladder
-        if envelope.ladder >= len(ladder):
+        tries = envelope.ladder + envelope.short + 1
+        rung: float
+        if isinstance(error, NotYet) and envelope.short < len(SHORT_S):
+            rung, after = SHORT_S[envelope.short], {"short": envelope.short + 1}
+        elif envelope.ladder < len(self._ladder):
+            rung, after = self._ladder[envelope.ladder], {"ladder": envelope.ladder + 1}
+        else:
             self._park(queue, envelope, error)
-            return f"parked after {envelope.ladder + 1} tries: {error.code}"
-        wait = max(ladder[envelope.ladder], getattr(error, "retry_after_s", None) or 0.0)
-        self._again(queue, envelope, wait, rung=envelope.ladder + 1)
+            return f"parked after {tries} tries: {error.code}"
+        wait = max(rung, getattr(error, "retry_after_s", None) or 0.0)
+        self._again(queue, envelope.model_copy(update=after), wait)
         _log.warning("%s %s: %s; next try in %.0f s", queue, envelope.correlation_id[:8], error, wait)
         return f"again in {wait:.0f} s: {error.code}"
 
-    def _again(self, queue: Queue, envelope: Envelope, wait_s: float, *, rung: int) -> None:
-        self._queues.resend(queue, envelope.model_copy(update={"ladder": rung}).to_json(), delay_s=wait_s)
+    def _again(self, queue: Queue, envelope: Envelope, wait_s: float) -> None:
+        self._queues.resend(queue, envelope.to_json(), delay_s=wait_s)
 
     def _park(self, queue: Queue, envelope: Envelope, error: SyncError) -> None:
         _log.error("PARKED %s %s: %s", queue, envelope.correlation_id[:8], error)
@@ -137,7 +146,7 @@ class Delivery:
                 queue=queue,
                 correlation_id=envelope.correlation_id,
                 body=envelope.body,
-                attempt=envelope.ladder,
+                attempt=envelope.ladder + envelope.short,
                 first_seen_at=envelope.first_seen_at,
                 parked_at=self._clock(),
             )
