@@ -16,6 +16,7 @@ from functools import cached_property
 
 from azure.core.credentials import TokenCredential
 from azure.servicebus import ServiceBusClient
+from pydantic import ValidationError
 
 from shared import mapping_file, telemetry
 from shared import settings as settings_module
@@ -34,9 +35,11 @@ from shared.connections import Connections
 from shared.delivery import Delivery
 from shared.domain.classify import InboundPolicy
 from shared.dry_run import DryDataverse, DryPartnerCenter
+from shared.errors import ConfigurationError
 from shared.handlers import reminders, sweep, watch
 from shared.messages import Queue
 from shared.ports import NoNotifications, Notifications
+from shared.redaction import secrets_in
 from shared.settings import Settings
 from shared.terms_source import read_terms
 from shared.trust import WebhookTrust, trust_bundle
@@ -117,13 +120,22 @@ class App:
     def trust(self) -> WebhookTrust:
         chosen = self.settings
         certificates = HttpsCertificates(chosen.webhook_certificate_urls, ca_bundle=chosen.tls_ca_bundle)
-        policy = TrustPolicy(
-            bundle=trust_bundle(chosen.webhook_trust_bundle),
-            certificate_urls=chosen.webhook_certificate_urls,
-            host_name=chosen.webhook_signer,
-            max_age=timedelta(days=chosen.webhook_max_age_days),
-            resource_origins=tuple(dict.fromkeys((*RESOURCE_ORIGINS, chosen.pc_base_url, chosen.pc_webhook_base_url))),
-        )
+        try:
+            policy = TrustPolicy(
+                bundle=trust_bundle(chosen.webhook_trust_bundle),
+                certificate_urls=chosen.webhook_certificate_urls,
+                host_name=chosen.webhook_signer,
+                max_age=timedelta(days=chosen.webhook_max_age_days),
+                resource_origins=tuple(
+                    dict.fromkeys((*RESOURCE_ORIGINS, chosen.pc_base_url, chosen.pc_webhook_base_url))
+                ),
+            )
+        except ValidationError as error:
+            raise ConfigurationError(
+                "WEBHOOK_TRUST",
+                f"The webhook's settings cannot be used: {error.errors(include_input=False)[0]['msg']}.",
+                "Correct WEBHOOK_CERTIFICATE_URLS and WEBHOOK_TRUST_BUNDLE: docs/security-webhook.md.",
+            ) from None
         return WebhookTrust(certificates, utc_now, policy)
 
     # -- building ----------------------------------------------------------------------------------------------------
@@ -220,6 +232,6 @@ def connector() -> App:
     with _lock:
         if _app is None:
             chosen = settings_module.load(os.environ)
-            telemetry.configure()
+            telemetry.configure(secrets_in(chosen))
             _app = App(chosen)
         return _app

@@ -12,6 +12,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, SecretStr
 
 MASK = "***"
 _PART = 12
@@ -44,6 +47,23 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return _FORMS.sub(lambda match: f"{match['kept'] or ''}{MASK}", text)
+
+
+def secrets_in(settings: BaseModel) -> set[str]:
+    """The values among the settings that must never be shown: secrets, keys in connection strings and in addresses."""
+    found: set[str] = set()
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            text = value.get_secret_value()
+            found |= {text, *re.findall(r"(?i)(?:key|signature)=([^;]+)", text)}
+        elif isinstance(value, str) and "?" in value:
+            query = value.partition("?")[2]
+            found |= {
+                query,
+                *(text for _, text in parse_qsl(query)),
+                *(part.partition("=")[2] for part in query.split("&")),
+            }
+    return found
 
 
 def without_echo(text: str, sent: Any) -> str:

@@ -2,7 +2,8 @@
 
 One `HttpClient` per host and audience. It calls only below its own base address, follows no redirect, takes nothing
 from the process environment (proxies, netrc), and so its bearer token reaches its own host alone. Bodies go through
-`shared.clients.wire`, failures through `shared.clients.failures`. Nothing here knows a vendor's resources: see
+`shared.clients.wire`, failures through `shared.clients.failures`, which see the vendor's words without what we sent and
+without what looks like a secret or a person. Nothing here knows a vendor's resources: see
 `partner_center`, `webhook_registrations` and `dataverse`.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -26,6 +27,7 @@ from shared.clients import failures, wire
 from shared.clients.failures import Vendor
 from shared.clients.limiter import PATIENCE_S, Limiter
 from shared.errors import AuthorizationError, SyncError, Throttled, Unavailable
+from shared.redaction import redact, without_echo
 
 correlation: ContextVar[str | None] = ContextVar("correlation", default=None)
 """The business change worked on now (a GUID); `shared.delivery` sets it for each message."""
@@ -158,6 +160,7 @@ class HttpClient:
             self._limiter.answered()
             return self._read(response, repeatable=repeatable)
         problem = wire.read_problem(response.status_code, response.headers, response.content, datetime.now(UTC))
+        problem = replace(problem, message=redact(without_echo(problem.message, (body, unquote(path)))))
         if problem.status == 429 or problem.retry_after_s is not None:
             problem = replace(problem, retry_after_s=self._limiter.pause(problem.retry_after_s))
         raise failures.from_answer(problem, self.vendor, repeatable=repeatable)

@@ -20,7 +20,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSend
 
 from shared.clients import failures
 from shared.clients.failures import Vendor
-from shared.errors import Unavailable
+from shared.errors import ConfigurationError, Unavailable
 from shared.messages import Hint, ParkedMessage, Queue
 from shared.ports import Clock
 
@@ -36,8 +36,15 @@ _RETRIES: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "retr
 
 
 def client_from_connection_string(connection_string: str) -> ServiceBusClient:
-    """For places without managed identity. `ValueError` when it is no connection string."""
-    return ServiceBusClient.from_connection_string(connection_string, **_RETRIES)
+    """For places without managed identity. `ConfigurationError` when it is no connection string."""
+    try:
+        return ServiceBusClient.from_connection_string(connection_string, **_RETRIES)
+    except (ValueError, KeyError, TypeError):  # the SDK's words quote the string, which holds a key
+        raise ConfigurationError(
+            "SB_CONNECTION",
+            "The setting ServiceBusConnection is not a connection string of Service Bus.",
+            "Copy the whole string of a shared access policy, or use a managed identity instead.",
+        ) from None
 
 
 def client_for_namespace(

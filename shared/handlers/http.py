@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import azure.functions as func
 
@@ -51,13 +52,21 @@ def register(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
         body = _body(request)
         app = connect()
         url = body.get("url") or app.settings.webhook_url
-        if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        if not isinstance(url, str) or not _is_usable(url):
             raise Rejected(
                 "WEBHOOK_URL_MISSING", "No usable webhook address is given.", "Set WEBHOOK_URL or send url (https://…)."
             )
         events = body.get("events") or app.settings.webhook_events
+        if not isinstance(events, list | tuple) or not all(isinstance(event, str) for event in events):
+            raise Rejected(
+                "WEBHOOK_EVENTS_INVALID", "The events are not a list of names.", 'Send events: ["referral-created", …].'
+            )
         outcome = partner_center_webhook_registration.handle(
-            app.registrations, url, list(events), overwrite=bool(body.get("overwrite")), test=body.get("test", True)
+            app.registrations,
+            url,
+            list(events),
+            overwrite=body.get("overwrite") is True,
+            test=body.get("test") is not False,
         )
     except Rejected as refusal:
         return _problem(refusal.status, refusal)
@@ -99,6 +108,16 @@ def _body(request: func.HttpRequest) -> dict[str, Any]:
             "BODY_NOT_JSON", "The request's body is not a JSON object.", 'Send {"overwrite": true} or nothing.'
         )
     return body
+
+
+def _is_usable(url: str) -> bool:
+    """https anywhere, http on this machine only."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    local = parts.hostname in ("localhost", "127.0.0.1")
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
 
 
 def _problem(status: int, error: SyncError) -> func.HttpResponse:

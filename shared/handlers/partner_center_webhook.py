@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from shared.errors import Rejected, Unavailable
+from shared.errors import Rejected, SyncError
 from shared.messages import Hint, Queue
 from shared.ports import Queues
 from shared.trust import WebhookTrust
@@ -31,9 +31,9 @@ def handle(headers: Headers, body: bytes, trust: WebhookTrust, queues: Queues) -
             )
             queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
     except Rejected as refusal:
-        _log.warning("REFUSED %s", refusal.code)
+        _log.warning("REFUSED %s", refusal)
         return refusal.status, f"{refusal.code}: {refusal.sentence}"
-    except Unavailable as error:
+    except SyncError as error:  # a queue that is down, missing or closed to us: the sender keeps the event meanwhile
         _log.error("NOT TAKEN %s", error)
         return 503, f"{error.code}: {error.sentence}"
     _log.info("%s %s", event.event_name, event.referral_id or event.because or "noted")
