@@ -62,9 +62,19 @@ TABLES: Mapping[str, Table] = {
     "account": Table(
         "accounts",
         "accountid",
-        {**_OWNED, **_CURRENCY, **_to("parentaccountid", "account"), **_to("primarycontactid", "contact")},
+        {
+            **_OWNED,
+            **_CURRENCY,
+            **_to("masterid", "account"),
+            **_to("parentaccountid", "account"),
+            **_to("primarycontactid", "contact"),
+        },
     ),
-    "contact": Table("contacts", "contactid", {**_OWNED, **_CURRENCY, **_customer("parentcustomerid")}),
+    "contact": Table(
+        "contacts",
+        "contactid",
+        {**_OWNED, **_CURRENCY, **_to("masterid", "contact"), **_customer("parentcustomerid")},
+    ),
     "lead": Table(
         "leads",
         "leadid",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from shared.domain.referral import MICROSOFT, Referral
 
-Kind = Literal["private", "partner_led", "co_sell", "lead", "marketplace_lead"]
+Kind = Literal["private", "partner_led", "co_sell", "partner_to_partner", "lead", "marketplace_lead"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ def kind(referral: Referral, microsofts: Referral | None = None) -> Kind:
     code = (referral.invite_context.assistance_request_code or "unknown").lower()
     if microsofts is not None or inviter == MICROSOFT or code != "unknown":
         return "co_sell"
+    if inviter and inviter != (referral.organization_id or inviter).lower():
+        return "partner_to_partner"
     return "partner_led" if referral.consent.consent_to_share_referral_with_microsoft_sellers else "private"
 
 
@@ -46,7 +48,9 @@ def wanted(found: Kind, policy: InboundPolicy) -> bool:
     """Whether a deal that is not linked yet is taken into the CRM."""
     if is_lead(found):
         return policy.leads and not policy.co_sell_only
-    return found != "private" or (policy.private_deals and not policy.co_sell_only)
+    if policy.co_sell_only:
+        return found in ("co_sell", "partner_led")
+    return found != "private" or policy.private_deals
 
 
 def inbound(referral: Referral) -> bool:

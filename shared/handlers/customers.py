@@ -61,21 +61,21 @@ def _account(connections: Connections, referral: Referral) -> tuple[Lookup | Non
         text = f"{len(candidates)} accounts match the customer; the most recently changed active one was taken"
         notes = (Note("ACCOUNT_AMBIGUOUS", text),)
     if candidates:
-        return _survivor(connections, candidates[0]), notes
+        return _survivor(connections, "account", candidates[0]), notes
     values = incoming.account(referral, connections.terms)
     postal = _compact(profile.address.postal_code)
     row_id = incoming.row_id("account", profile.name.strip(), postal, referral.engagement_id or referral.id)
     return Lookup("account", _create(connections, "account", values, row_id)), notes
 
 
-def _survivor(connections: Connections, account: Row) -> Lookup:
-    """A merged account's successor; merges can follow each other."""
+def _survivor(connections: Connections, table: str, row: Row) -> Lookup:
+    """A merged account's or contact's successor; merges can follow each other."""
     for _ in range(5):
-        master = account.lookup("masterid")
+        master = row.lookup("masterid")
         if master is None:
             break
-        account = connections.dataverse.get("account", master.id, _MATCHED)
-    return Lookup("account", account.id)
+        row = connections.dataverse.get(table, master.id, ("masterid",))
+    return Lookup(table, row.id)
 
 
 def _by_duns(connections: Connections, profile: CustomerProfile) -> list[Row]:
@@ -110,18 +110,18 @@ def _compact(postal_code: str | None) -> str:
 
 
 def _contact(connections: Connections, member: Member, account: Lookup | None, referral: Referral) -> Lookup:
-    columns = ("emailaddress1", "lastname", "parentcustomerid")
+    columns = ("emailaddress1", "lastname", "parentcustomerid", "masterid")
     if member.email:
         email = member.email.strip()
         rows = connections.dataverse.find("contact", [Condition("emailaddress1", email)], columns, limit=20)
         here = [row for row in rows if account and row.lookup("parentcustomerid") == account]
         if here or rows:
-            return Lookup("contact", (here or rows)[0].id)
+            return _survivor(connections, "contact", (here or rows)[0])
     elif account and member.last_name:
         where = [Condition("lastname", member.last_name.strip()), Condition("parentcustomerid", account)]
         rows = connections.dataverse.find("contact", where, columns, limit=1)
         if rows:
-            return Lookup("contact", rows[0].id)
+            return _survivor(connections, "contact", rows[0])
     values = {**incoming.contact(member, connections.terms), **({"parentcustomerid": account} if account else {})}
     row_id = incoming.row_id(
         "contact", (member.email or member.last_name or "").strip(), referral.engagement_id or referral.id

@@ -25,7 +25,7 @@ SHARE = "consent.consentToShareReferralWithMicrosoftSellers"
         ("Independent", "SalesQualified", OWN, None, False, "private"),
         ("Independent", "SalesQualified", OWN, "Unknown", True, "partner_led"),
         ("Independent", "Direct", OWN, None, False, "private"),
-        ("Independent", "None", OTHER, None, True, "partner_led"),
+        ("Independent", "None", OTHER, None, True, "partner_to_partner"),
         ("Shared", "SalesQualified", OWN, "QuotesOrLicensing", True, "co_sell"),
         ("Shared", "SalesQualified", "msft", None, None, "co_sell"),
         ("Shared", "Direct", "msft", None, None, "co_sell"),
@@ -49,7 +49,7 @@ def test_microsofts_record_makes_it_co_sell() -> None:
     assert kind(own, pairs.referral({"organizationId": "msft"})) == "co_sell"
 
 
-KINDS: tuple[Kind, ...] = ("private", "partner_led", "co_sell", "lead", "marketplace_lead")
+KINDS: tuple[Kind, ...] = ("private", "partner_led", "co_sell", "partner_to_partner", "lead", "marketplace_lead")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ KINDS: tuple[Kind, ...] = ("private", "partner_led", "co_sell", "lead", "marketp
     [
         (InboundPolicy(), set(KINDS)),
         (InboundPolicy(co_sell_only=True), {"partner_led", "co_sell"}),
-        (InboundPolicy(leads=False), {"private", "partner_led", "co_sell"}),
+        (InboundPolicy(leads=False), {"private", "partner_led", "co_sell", "partner_to_partner"}),
         (InboundPolicy(private_deals=False), set(KINDS) - {"private"}),
         (InboundPolicy(co_sell_only=True, leads=True, private_deals=True), {"partner_led", "co_sell"}),
     ],
