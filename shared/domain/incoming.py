@@ -15,6 +15,7 @@ from shared.domain.mapping import MappingRow
 from shared.domain.plan import Change
 from shared.domain.referral import Member, Referral
 from shared.domain.rules import RULES
+from shared.domain.state import Canonical
 from shared.domain.terms import Terms
 
 _SPACE = uuid.UUID("6f0c3c1e-8d5b-4d0e-9a51-2f6c1b7a9e40")
@@ -57,6 +58,18 @@ def mapped(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict
         if column is not None:
             values[row.column] = column
     return _own_revenue(values)
+
+
+def base(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict[str, tuple[Canonical, Canonical]]:
+    """What both sides hold of a field that `mapped` wrote: Partner Center's value, and the CRM's form of it."""
+    found: dict[str, tuple[Canonical, Canonical]] = {}
+    for row in rows:
+        rule = RULES[row.rule]
+        pc = rule.from_referral(referral, row, terms)
+        held = rule.as_crm(pc, row, terms)
+        if held is not None and row.column in mapped(referral, (row,), terms):
+            found[row.field] = (pc, held)
+    return found
 
 
 def changed(changes: Iterable[Change], referral: Referral, terms: Terms) -> dict[str, Any]:

@@ -58,6 +58,10 @@ class SyncState(BaseModel):
     microsoft_referral_id: str | None = None
     etag: str | None = None
     """eTag of the own referral after our last write or read that was applied."""
+    referral_at: datetime | None = None
+    """When that version was made: an answer that is older knows less than the base, and counts for nothing."""
+    microsoft_at: datetime | None = None
+    """The same of Microsoft's referral, for the columns that show its answer."""
     outbound: bool = False
     """Whether the deal was created from the CRM."""
     seen: dict[str, Seen] = {}

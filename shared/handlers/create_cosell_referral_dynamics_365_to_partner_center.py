@@ -143,7 +143,11 @@ class _Creation:
         """Write the ids down before anything else can go wrong."""
         opportunity = load(self.connections, self.opportunity.id)
         state = opportunity.state.but(
-            referral_id=own.id.lower(), engagement_id=own.engagement_id, outbound=True, etag=own.e_tag
+            referral_id=own.id.lower(),
+            engagement_id=own.engagement_id,
+            outbound=True,
+            etag=own.e_tag,
+            referral_at=own.updated_date_time,
         )
         write_back(self.connections, opportunity, state, changes=incoming.identity(own, self.connections.terms))
 
@@ -209,6 +213,7 @@ class _Creation:
             engagement_id=own.engagement_id,
             microsoft_referral_id=microsofts.id.lower() if microsofts else state.microsoft_referral_id,
             etag=own.e_tag,
+            referral_at=own.updated_date_time,
             outbound=state.outbound or self._first,
             status_pc=status_table.of_referral(own),
             status_crm=status_table.of_opportunity(self.opportunity, terms),

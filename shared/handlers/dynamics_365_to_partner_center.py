@@ -23,7 +23,7 @@ from shared.domain.status import Decision
 from shared.errors import DataProblem, NotFound, NotYet
 from shared.handlers import copies
 from shared.handlers.forwarding import MERGE
-from shared.handlers.opportunities import again_on_conflict, load, write_back
+from shared.handlers.opportunities import again_on_conflict, load, refuse_stale, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
@@ -54,6 +54,7 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
             "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."
         )
     referral = connections.partner_center.get(opportunity.referral_id)
+    refuse_stale(opportunity.state.referral_at, referral)
     return _Run(hint, connections, opportunity, referral).run()
 
 
@@ -161,7 +162,7 @@ class _Run:
         text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]
         lines = [self._line(not problems, "; ".join(text))] if text else []
         if state != self.opportunity.state or lines:
-            state = state.but(etag=self.referral.e_tag)
+            state = state.but(etag=self.referral.e_tag, referral_at=self.referral.updated_date_time)
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )
@@ -194,7 +195,7 @@ class _Run:
             state = state.but(status_pc="new", status_crm="hold")
         known = fingerprint(text)
         lines = [] if state.problem == known else [self._line(False, text)]
-        state = state.but(problem=known, etag=self.referral.e_tag)
+        state = state.but(problem=known, etag=self.referral.e_tag, referral_at=self.referral.updated_date_time)
         write_back(
             self.connections, self.opportunity, state, changes=changes, lines=lines, ok=False, sync_status="failed"
         )

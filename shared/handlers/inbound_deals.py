@@ -63,7 +63,7 @@ def create(hint: Hint, connections: Connections, referral: Referral, lead_id: st
         status_pc=status_table.of_referral(referral),
         status_crm="hold" if awaiting else "open",
         told={note.code: note.sentence for note in customer.notes},
-    )
+    ).with_seen(incoming.base(referral, terms.mapping.opportunity, terms))
     values[COLUMN] = state.to_json()
     opportunity_id = incoming.row_id("opportunity", referral.id)
     with contextlib.suppress(Conflict):  # another run made it a moment ago; completing it is the same for both
@@ -82,6 +82,7 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
     state = settled(state, plan.to_crm, referral, opportunity, terms, side="crm").with_seen(plan.agreed)
     state = state.but(
         etag=referral.e_tag,
+        referral_at=referral.updated_date_time,
         status_pc=status_table.of_referral(referral),
         status_crm=status_table.of_opportunity(opportunity, terms),
     )
@@ -98,7 +99,7 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
     terms, row = connections.terms, connections.terms.mapping.row("solutions")
     if row is not None and row.inbound("create", terms.profile):
         ids = RULES[row.rule].from_referral(referral, row, terms)
-        _write_solutions(connections, opportunity, ids, referral)
+        _write_solutions(connections, opportunity, ids, referral, keep=True)
     _save_whole_notes(connections, opportunity, referral)
     if referral.external_reference_id != opportunity.id and not referral.is_closed:
         operation = PatchOperation("replace", "/externalReferenceId", opportunity.id)
@@ -114,6 +115,7 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         linking=False,
         told={},
         etag=referral.e_tag,
+        referral_at=referral.updated_date_time,
     )
     line = _line(hint, connections, referral, "CREATE", not problems, text)
     status = "failed" if problems else "in_sync"
@@ -127,17 +129,21 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
 def _agreed(
     opportunity: Opportunity, referral: Referral, connections: Connections, *, skip_amounts: bool
 ) -> dict[str, tuple[Canonical, Canonical]]:
-    """What was brought over is the base; a column the seller edited meanwhile still differs from it and goes out."""
+    """The base beyond what was written with the row itself; what either side edited since then differs from that.
+
+    A field that was not brought over and differs now has no base: the next merge decides as for a new link.
+    """
     terms = connections.terms
     agreed: dict[str, tuple[Canonical, Canonical]] = {}
     for row in terms.mapping.opportunity:
-        if skip_amounts and row.field in ("deal_value", "currency"):
+        if row.field in opportunity.state.seen or (skip_amounts and row.field in ("deal_value", "currency")):
             continue
         rule = RULES[row.rule]
         pc, crm = rule.from_referral(referral, row, terms), rule.from_opportunity(opportunity, row, terms)
-        held = rule.as_crm(pc, row, terms)
-        same = not row.outbound("update", terms.profile) or crm in (pc, held)
-        agreed[row.field] = (pc, crm if same else held)
+        if row.rule == "solutions":
+            crm = pc  # their rows were just made; any other is a seller's and still to be sent
+        if pc is None or not row.outbound("update", terms.profile) or crm in (pc, rule.as_crm(pc, row, terms)):
+            agreed[row.field] = (pc, crm)
     return agreed
 
 
@@ -169,8 +175,13 @@ def write_related(
             _save_whole_notes(connections, opportunity, referral)
 
 
-def _write_solutions(connections: Connections, opportunity: Opportunity, ids: Canonical, referral: Referral) -> None:
-    """Make the rows equal to the list; row ids derive from pair and solution, so a repeat changes nothing."""
+def _write_solutions(
+    connections: Connections, opportunity: Opportunity, ids: Canonical, referral: Referral, *, keep: bool = False
+) -> None:
+    """Make the rows equal to the list; row ids derive from pair and solution, so a repeat changes nothing.
+
+    `keep` leaves rows that are not in the list: a seller made them.
+    """
     wanted = set(ids) if isinstance(ids, tuple) else set()
     names = {solution_id(tag.id): tag.name for tag in referral.details.requirements.solutions}
     rows = {solution_id(row.text("cosell_solutionid")): row for row in opportunity.row.children(SOLUTION_TABLE)}
@@ -184,7 +195,7 @@ def _write_solutions(connections: Connections, opportunity: Opportunity, ids: Ca
             connections.dataverse.create(SOLUTION_TABLE, values, incoming.row_id("solution", opportunity.id, key))
         except Conflict:
             continue  # made by an earlier, interrupted run
-    for key in rows.keys() - wanted:
+    for key in () if keep else sorted(rows.keys() - wanted):
         with contextlib.suppress(NotFound):  # another run, or the seller, was quicker
             connections.dataverse.delete(SOLUTION_TABLE, rows[key].id)
 

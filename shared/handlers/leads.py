@@ -99,7 +99,7 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
         linking=True,
         status_pc=status_table.of_referral(referral),
         status_crm=status_table.of_opportunity(opportunity, terms),
-    )
+    ).with_seen(incoming.base(referral, terms.mapping.opportunity, terms))
     connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
     inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
     return "lead qualified"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from shared.connections import Connections
@@ -67,6 +68,19 @@ def guid(text: str | None) -> str | None:
         return str(uuid.UUID(text.strip().strip("{}"))) if text else None
     except ValueError:
         return None
+
+
+def refuse_stale(known_at: datetime | None, referral: Referral) -> None:
+    """`Conflict` when the referral is older than a version the base knows: another run was quicker, or a replica slow.
+
+    Compared with the newer base its old values would look like changes and undo the newer ones.
+    """
+    if known_at and referral.updated_date_time and referral.updated_date_time < known_at:
+        raise Conflict(
+            "PC_STALE",
+            "Partner Center showed an older version of the referral than one seen before.",
+            "Nothing to do: it is read again.",
+        )
 
 
 def write_back(

@@ -10,7 +10,7 @@ from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain.referral import Referral
 from shared.errors import NotFound, NotYet
-from shared.handlers.opportunities import again_on_conflict, find, write_back
+from shared.handlers.opportunities import again_on_conflict, find, refuse_stale, write_back
 from shared.messages import Hint
 
 DIRECTION = "PC>CRM"
@@ -18,19 +18,23 @@ DIRECTION = "PC>CRM"
 
 def handle(hint: Hint, connections: Connections) -> str:
     """Bring one Microsoft referral to the opportunity of its engagement."""
+    return again_on_conflict(lambda: _read_and_show(hint, connections))
+
+
+def _read_and_show(hint: Hint, connections: Connections) -> str:
     try:
         microsofts = connections.partner_center.get(hint.row_id)
     except NotFound:
         return "Microsoft's referral is not visible"
     if not microsofts.is_microsofts or not microsofts.engagement_id:
         return "not Microsoft's referral"
-    own = own_record(connections, microsofts.engagement_id)
+    own = _own(connections, microsofts.engagement_id)
     if own is None:
         return "no referral of ours in this engagement"
-    return again_on_conflict(lambda: _show(hint, connections, microsofts, own))
+    return _show(hint, connections, microsofts, own)
 
 
-def own_record(connections: Connections, engagement_id: str) -> Referral | None:
+def _own(connections: Connections, engagement_id: str) -> Referral | None:
     """Our record of the engagement."""
     organization = connections.terms.organization_id
     records = connections.partner_center.engagement(engagement_id)
@@ -45,6 +49,7 @@ def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Refer
         return "sync is off"
     if opportunity.state.reservation is not None:
         raise NotYet("CREATION_RESERVED", "The deal is being created.", "It is tried again by itself.")
+    refuse_stale(opportunity.state.microsoft_at, microsofts)
     row, columns = opportunity.row, incoming.microsoft_columns(microsofts)
     columns["cosell_dealtype"] = connections.terms.mapping.option("deal_type", "co_sell")
     status, identifier = columns["cosell_microsoftstatus"], columns.get("cosell_microsoftcrmidentifier")
@@ -55,6 +60,8 @@ def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Refer
         text.append("Microsoft CRM identifier filled")
     lines = [_line(hint, connections, microsofts, "; ".join(text))] if text else []
     state = opportunity.state.but(microsoft_referral_id=microsofts.id.lower())
+    if text:
+        state = state.but(microsoft_at=microsofts.updated_date_time)
     return "updated" if write_back(connections, opportunity, state, changes=columns, lines=lines) else "no difference"
 
 

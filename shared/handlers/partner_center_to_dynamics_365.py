@@ -20,9 +20,9 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import inbound_deals, leads, other_partners
+from shared.handlers import inbound_deals, leads
 from shared.handlers.forwarding import MERGE
-from shared.handlers.opportunities import again_on_conflict, find, guid, load, write_back
+from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, Hint, Queue
 
 DIRECTION = "PC>CRM"
@@ -35,6 +35,10 @@ _LOCKED = Note(
 
 def handle(hint: Hint, connections: Connections) -> str:
     """Synchronise one referral; the result in a word or two, for the log."""
+    return again_on_conflict(lambda: _read_and_synchronise(hint, connections))
+
+
+def _read_and_synchronise(hint: Hint, connections: Connections) -> str:
     try:
         referral = connections.partner_center.get(hint.row_id)
     except NotFound:
@@ -48,8 +52,8 @@ def handle(hint: Hint, connections: Connections) -> str:
         connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, related)
         return "Microsoft's referral"
     if referral.is_another_partners(connections.terms.organization_id):
-        return other_partners.note(hint, connections, referral)
-    return again_on_conflict(lambda: _synchronise(hint, connections, referral))
+        return "another partner's referral"
+    return _synchronise(hint, connections, referral)
 
 
 def guid_of(text: str | None) -> uuid.UUID | None:
@@ -122,6 +126,7 @@ class _Run:
             return "sync is off"
         if opportunity.state.reservation is not None:
             raise _being_created()
+        refuse_stale(opportunity.state.referral_at, self.referral)
         if opportunity.state.linking:
             return inbound_deals.complete(self.hint, self.connections, opportunity, self.referral)
         plan = merge(opportunity.state, self.referral, opportunity, terms)
@@ -159,7 +164,7 @@ class _Run:
             text.append("accepted in Partner Center")
         text += [str(note) for note in (*(decision.notes if state != self.opportunity.state else ()), *problems)]
         if text:
-            state = state.but(etag=referral.e_tag)
+            state = state.but(etag=referral.e_tag, referral_at=referral.updated_date_time)
         standing = f"{referral.status}/{referral.substatus}"
         if text or self.opportunity.state.status_pc != decision.pc:
             columns["cosell_referralstatus"] = standing
@@ -192,7 +197,11 @@ class _Run:
         text = [change.describe() for change in changes]
         text += [closing.subject, *map(str, (*decision.notes, *notes))]
         state = state.but(
-            status_pc=decision.pc, status_crm="won" if closing.won else "lost", etag=referral.e_tag, terminal_since=None
+            status_pc=decision.pc,
+            status_crm="won" if closing.won else "lost",
+            etag=referral.e_tag,
+            referral_at=referral.updated_date_time,
+            terminal_since=None,
         )
         write_back(
             self.connections,
