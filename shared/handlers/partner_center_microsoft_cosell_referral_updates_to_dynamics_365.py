@@ -28,13 +28,13 @@ def _read_and_show(hint: Hint, connections: Connections) -> str:
         return "Microsoft's referral is not visible"
     if not microsofts.is_microsofts or not microsofts.engagement_id:
         return "not Microsoft's referral"
-    own = _own(connections, microsofts.engagement_id)
+    own = own_record(connections, microsofts.engagement_id)
     if own is None:
         return "no referral of ours in this engagement"
     return _show(hint, connections, microsofts, own)
 
 
-def _own(connections: Connections, engagement_id: str) -> Referral | None:
+def own_record(connections: Connections, engagement_id: str) -> Referral | None:
     """Our record of the engagement."""
     organization = connections.terms.organization_id
     records = connections.partner_center.engagement(engagement_id)

@@ -20,7 +20,7 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import inbound_deals, leads
+from shared.handlers import inbound_deals, leads, other_partners
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, Hint, Queue
@@ -52,7 +52,7 @@ def _read_and_synchronise(hint: Hint, connections: Connections) -> str:
         connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, related)
         return "Microsoft's referral"
     if referral.is_another_partners(connections.terms.organization_id):
-        return "another partner's referral"
+        return other_partners.note(hint, connections, referral)
     return _synchronise(hint, connections, referral)
 
 
