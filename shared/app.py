@@ -32,7 +32,7 @@ from shared.clients.service_bus import ServiceBusQueues, client_for_namespace, c
 from shared.clients.tokens import AppRegistration, AzureTokens, PartnerCenterTokens, azure_credential
 from shared.clients.webhook_registrations import WEBHOOK_HOST, WebhookRegistrationsClient, webhook_headers
 from shared.connections import Connections
-from shared.delivery import Delivery
+from shared.delivery import Delivery, foreseen
 from shared.domain.classify import InboundPolicy
 from shared.dry_run import DryDataverse, DryPartnerCenter
 from shared.errors import ConfigurationError
@@ -91,15 +91,18 @@ class App:
 
     def sweep(self) -> None:
         """Hints for everything changed lately on either side."""
-        sweep.handle(self.connections, timedelta(hours=self.settings.look_back_hours))
+        with foreseen():
+            sweep.handle(self.connections, timedelta(hours=self.settings.look_back_hours))
 
     def remind(self) -> None:
         """Remind sellers of inbound deals that are about to expire."""
-        reminders.handle(self.connections)
+        with foreseen():
+            reminders.handle(self.connections)
 
     def watch(self) -> None:
         """Alert when the webhook registration is not ours, and take it back when the settings say so."""
-        watch.handle(self.registrations, self.settings)
+        with foreseen():
+            watch.handle(self.registrations, self.settings)
 
     @cached_property
     def queues(self) -> ServiceBusQueues:

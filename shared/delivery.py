@@ -12,9 +12,11 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -42,7 +44,7 @@ _log = logging.getLogger("cosell.delivery")
 
 
 class Envelope(Message):
-    """A message on the ladder: the original body, and how often it was tried. Hints and Dataverse changes alike."""
+    """A message on the ladder: its body, reduced where it can be, and how often it was tried."""
 
     ladder: int = Field(ge=0)
     """Rungs behind it."""
@@ -51,6 +53,13 @@ class Envelope(Message):
     first_seen_at: datetime
     correlation_id: str
     body: str
+
+
+@runtime_checkable
+class Reducible(Protocol):
+    """What a message means, where that is less than what it says: only the essence goes back to a queue."""
+
+    def essence(self) -> str: ...
 
 
 @dataclass
@@ -90,7 +99,10 @@ class Delivery:
         started = time.monotonic()
         envelope = self._open(body)
         try:
-            outcome = handler(parse(envelope.body))
+            parsed = parse(envelope.body)
+            if isinstance(parsed, Reducible):
+                envelope = envelope.model_copy(update={"body": parsed.essence()})
+            outcome = handler(parsed)
         except (AuthorizationError, ConfigurationError) as error:
             self._alarms.raise_for(queue, error)
             self._again(queue, envelope, WAITING_S)
@@ -153,6 +165,17 @@ class Delivery:
         )
         facts = {"Queue": str(queue), "Code": error.code, "Run": envelope.correlation_id[:8]}
         self._notifications.post("A co-sell message was set aside", f"{error.sentence} {error.remedy}", facts)
+
+
+@contextmanager
+def foreseen() -> Iterator[None]:
+    """Lets nothing but our own errors out: the worker reports an exception's words, and a library's may quote data."""
+    try:
+        yield
+    except SyncError:
+        raise
+    except Exception as error:  # noqa: BLE001 - named, logged with its places, and raised again
+        raise _bug(error) from None
 
 
 def _correlation(body: str) -> str:

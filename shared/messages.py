@@ -36,7 +36,9 @@ APPROVED = "approved"
 class Message(BaseModel):
     """Camel-case JSON on the wire, frozen in memory, unknown members ignored."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+    )
 
     def to_json(self) -> str:
         """The wire form."""
@@ -81,7 +83,7 @@ class Hint(Message):
 
 
 class ParkedMessage(Message):
-    """A message set aside with its reason; `body` is the original text, unchanged."""
+    """A message set aside with its reason; `body` is the original text, of a Dataverse change its essence."""
 
     schema_version: int = 1
     code: str

@@ -2,12 +2,14 @@
 
 The body is the .NET JSON of the execution context: dictionaries are arrays of key and value, `__type` may be anywhere,
 an oversized message lacks targets and images. Tolerant of missing and unknown members; source: Azure integration pages
-of the Dataverse documentation. Only ids, the message name and switches are taken: everything else is read again.
+of the Dataverse documentation. Only ids, the message name and switches matter: everything else is read again. What goes
+back to a queue is `RowEvent.essence`, so that no word of a deal travels on or lies about.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from shared.errors import DataProblem
 
 _PRE = "pre"
 _NOBODY = uuid.UUID(int=0)
+_TAG = "cosell-sync"
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,30 @@ class RowEvent:
     """False when Dataverse cut the message: then nothing can be concluded from what is absent."""
     target: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
+    correlation_id: str = ""
+
+    def essence(self) -> str:
+        """The message again, in Dataverse's form but without texts: ids, choices, numbers and switches."""
+        context: dict[str, Any] = {
+            "MessageName": self.message,
+            "PrimaryEntityName": self.table,
+            "PrimaryEntityId": str(self.row_id),
+            "InitiatingUserId": self.user_id,
+            "OperationId": self.operation_id,
+            "CorrelationId": self.correlation_id,
+            "OrganizationId": self.organization_id,
+            "SharedVariables": [{"key": "tag", "value": _TAG}] if self.tagged else [],
+            "InputParameters": [{"key": "Target", "value": _entity(self.target)}] if self.complete else [],
+            "PreEntityImages": [{"key": _PRE, "value": _entity(self.before)}],
+        }
+        return json.dumps(context)
 
     def known(self, column: str) -> Any:
         """The column's value after the change where the message tells, else before it, else None."""
         return self.target[column] if column in self.target else self.before.get(column)
 
 
-def parse(body: bytes | str, tag: str = "cosell-sync") -> RowEvent:
+def parse(body: bytes | str, tag: str = _TAG) -> RowEvent:
     """The event in a message's body; `DataProblem` UNREADABLE_MESSAGE when it is none."""
     try:
         text = body.decode("utf-8-sig") if isinstance(body, bytes) else body.removeprefix("\ufeff")
@@ -70,6 +92,7 @@ def parse(body: bytes | str, tag: str = "cosell-sync") -> RowEvent:
         complete=bool(parameters),
         target=_attributes(target),
         before=_attributes(_pairs(context.get("PreEntityImages")).get(_PRE)),
+        correlation_id=str(context.get("CorrelationId") or ""),
     )
 
 
@@ -111,6 +134,23 @@ def _plain(value: Any) -> Any:
     if kind == "EntityReference" or ("LogicalName" in value and "Id" in value):
         return (value.get("LogicalName"), value.get("Id"))
     return value.get("Value", value.get("__value"))
+
+
+def _entity(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `_attributes`, for values without words; a text becomes null."""
+    return {"Attributes": [{"key": name, "value": _wordless(name, value)} for name, value in attributes.items()]}
+
+
+def _wordless(column: str, value: Any) -> Any:
+    match value:
+        case bool() | int() | float():
+            return value
+        case (str() as table, str() as row_id):
+            return {"LogicalName": table, "Id": row_id}
+        case str() if _GUID.fullmatch(value) or (column.endswith("identifier") and _ID.fullmatch(value)):
+            return value
+        case _:
+            return None
 
 
 def _tagged(context: Mapping[str, Any], tag: str) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from shared.delivery import foreseen
 from shared.errors import Rejected, SyncError
 from shared.handlers import partner_center_webhook, partner_center_webhook_registration
 from shared.ports import Dataverse, Queues, WebhookRegistrations
@@ -37,37 +38,42 @@ class Connect(Protocol):
 def receive(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
     """The webhook: 200, 4xx for what is refused, 503 when it could not be taken."""
     try:
-        app = connect()
-        trust, queues = app.trust, app.queues
+        with foreseen():
+            app = connect()
+            headers = list(request.headers.items())
+            status, text = partner_center_webhook.handle(headers, request.get_body(), app.trust, app.queues)
     except SyncError as error:
         return _answer(503, {"code": error.code})
-    headers = list(request.headers.items())
-    status, text = partner_center_webhook.handle(headers, request.get_body(), trust, queues)
     return _answer(status, {"result": text})
 
 
 def register(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
     """Body: {"url": …, "events": […], "overwrite": true}; url and events default to the settings."""
     try:
-        body = _body(request)
-        app = connect()
-        url = body.get("url") or app.settings.webhook_url
-        if not isinstance(url, str) or not _is_usable(url):
-            raise Rejected(
-                "WEBHOOK_URL_MISSING", "No usable webhook address is given.", "Set WEBHOOK_URL or send url (https://…)."
+        with foreseen():
+            body = _body(request)
+            app = connect()
+            url = body.get("url") or app.settings.webhook_url
+            if not isinstance(url, str) or not _is_usable(url):
+                raise Rejected(
+                    "WEBHOOK_URL_MISSING",
+                    "No usable webhook address is given.",
+                    "Set WEBHOOK_URL or send url (https://…).",
+                )
+            events = body.get("events") or app.settings.webhook_events
+            if not isinstance(events, list | tuple) or not all(isinstance(event, str) for event in events):
+                raise Rejected(
+                    "WEBHOOK_EVENTS_INVALID",
+                    "The events are not a list of names.",
+                    'Send events: ["referral-created", …].',
+                )
+            outcome = partner_center_webhook_registration.handle(
+                app.registrations,
+                url,
+                list(events),
+                overwrite=body.get("overwrite") is True,
+                test=body.get("test") is not False,
             )
-        events = body.get("events") or app.settings.webhook_events
-        if not isinstance(events, list | tuple) or not all(isinstance(event, str) for event in events):
-            raise Rejected(
-                "WEBHOOK_EVENTS_INVALID", "The events are not a list of names.", 'Send events: ["referral-created", …].'
-            )
-        outcome = partner_center_webhook_registration.handle(
-            app.registrations,
-            url,
-            list(events),
-            overwrite=body.get("overwrite") is True,
-            test=body.get("test") is not False,
-        )
     except Rejected as refusal:
         return _problem(refusal.status, refusal)
     except SyncError as error:
@@ -88,9 +94,10 @@ def register(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
 def status(_request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
     """200 when settings are valid and Dataverse and Partner Center answer; else 503 with the sentence."""
     try:
-        app = connect()
-        user = app.dataverse.user_id()
-        registration = app.registrations.current()
+        with foreseen():
+            app = connect()
+            user = app.dataverse.user_id()
+            registration = app.registrations.current()
     except SyncError as error:
         return _problem(503, error)
     ours = registration is not None and registration.url == app.settings.webhook_url
