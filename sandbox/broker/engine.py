@@ -111,6 +111,10 @@ class Queue:
         return [self.entries[number] for number in numbers[:count]]
 
     # settling ---------------------------------------------------------------------------------------------------------
+    def is_first_delivery(self, token: uuid.UUID) -> bool:
+        """Whether the message held with this lock was never given back."""
+        return self._locked_entry(token).delivery_count == 0
+
     def complete(self, token: uuid.UUID) -> None:
         """Done with it."""
         self._remove(self._unlocked(token))

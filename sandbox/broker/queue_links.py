@@ -95,7 +95,8 @@ class Outbox(Link):
         fields = list(state.value) if isinstance(state, Described) else []
         try:
             if kind == ACCEPTED:
-                if self.broker.faults.fires("duplicate_delivery", self.queue.name):
+                first = self.queue.is_first_delivery(token)
+                if first and self.broker.faults.fires("duplicate_delivery", self.queue.name):
                     self.queue.abandon(token)
                 else:
                     self.queue.complete(token)
