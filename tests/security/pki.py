@@ -1,7 +1,7 @@
 """A public-key infrastructure for the tests: Partner Center's signer as it should be, and certificates that lie.
 
 RSA keys are made once per process and kept by name; certificates are cheap. Times hang on `NOW`, which the tests use as
-the clock, so nothing here expires.
+the clock; it is the moment of the run, because the real host, to which the same forgeries go, has no other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.webhook.policy import CERTIFICATE_URL, TrustPolicy
 
-NOW = datetime(2026, 3, 4, 13, 2, 30, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 HOST = "pcnotifications-dispatch.microsoft.com"
 MICROSOFT = "Microsoft Corporation"
 REFERRAL = "1f0c6a52-7d34-4a1b-8a55-3f1f6b2d9e70"
@@ -137,13 +137,18 @@ def policy() -> TrustPolicy:
     return TrustPolicy(bundle=root().pem + intermediate().pem)
 
 
+def at(after: timedelta, offset: str = "+00:00") -> str:
+    """That long after `NOW` (before it when negative), as Partner Center writes a moment."""
+    return f"{NOW + after:%Y-%m-%dT%H:%M:%S}.1041877{offset}"
+
+
 def event_members(**changes: Any) -> dict[str, Any]:
     members = {
         "EventName": "referral-updated",
         "ResourceUri": f"https://api.partnercenter.microsoft.com/engagements/v1/referrals/{REFERRAL}",
         "ResourceName": "referral",
         "AuditUri": None,
-        "ResourceChangeUtcDate": "2026-03-04T13:02:11.1041877+00:00",
+        "ResourceChangeUtcDate": at(timedelta(seconds=-19)),
     }
     return {**members, **changes}
 

@@ -117,7 +117,7 @@ FORGERIES: dict[str, tuple[str, Callable[[], Served]]] = {
     # time
     "expired": (EXPIRED, lambda: leaf(starts=NOW - timedelta(days=400), days=399)),
     "expired-a-second-ago": (EXPIRED, lambda: leaf(starts=NOW - timedelta(days=1, seconds=1), days=1)),
-    "not-yet-valid": (EXPIRED, lambda: leaf(starts=NOW + timedelta(seconds=1))),
+    "not-yet-valid": (EXPIRED, lambda: leaf(starts=NOW + timedelta(days=1))),
     # key
     "rsa-1024": (WEAK, lambda: leaf(key=pki.rsa_key("short", 1024))),
     "elliptic-curve": (WEAK, lambda: leaf(key=pki.ec_key())),

@@ -32,7 +32,7 @@ def test_events_about_referrals(name: str, kind: Kind) -> None:
         kind=kind,
         event_name=name,
         resource_name="referral",
-        changed_at=datetime(2026, 3, 4, 13, 2, 11, 104187, UTC),
+        changed_at=pki.NOW - timedelta(seconds=19) + timedelta(microseconds=104187),
         referral_id=UUID(pki.REFERRAL),
     )
 
