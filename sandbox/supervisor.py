@@ -72,6 +72,8 @@ def app_settings(layout: Layout, **overrides: object) -> dict[str, str]:
         "WEBHOOK_CERTIFICATE_URLS": layout.certificate_url,
         "WEBHOOK_TRUST_BUNDLE": layout.webhook_trust_bundle,
         "DEFAULT_TEAM_PHONE": "+47 55 00 00 00",
+        # Twice what an event may have: the host reads a body whole before the function can refuse it.
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": 131_072,
         # The worker's pool serves every queue's slots and HTTP; its default of cores + 4 threads would be too few.
         "PYTHON_THREADPOOL_THREAD_COUNT": 32,
         "DEBOUNCE_SECONDS": 0.3,
