@@ -49,7 +49,11 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 def launch_sandbox(state: Path, *options: str) -> subprocess.Popen[str]:
-    return launch("-m", "sandbox", "--state", str(state), *options)
+    """A page's port of its own: the usual one may be another's between the look and the bind."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return launch("-m", "sandbox", "--state", str(state), "--port-page", port, *options)
 
 
 def finish(process: subprocess.Popen[str]) -> Ended:
