@@ -176,11 +176,15 @@ class _Run:
         if state.status_pc != decision.pc:
             self._forward(plan, decision)
             return "closed in Partner Center"
-        late = tuple(change for change in plan.to_pc)
+        late = plan.to_pc
         problem = decision.problem or (status_table.late_edit() if late else None)
         if problem is None:
             return "closed"
-        agreed = {c.row.field: (c.old, c.new) for c in late}
+        # What the CRM holds, not what would have been sent: else a note that is added to comes with every look.
+        terms = self.connections.terms
+        agreed = {
+            c.row.field: (c.old, RULES[c.row.rule].from_opportunity(self.opportunity, c.row, terms)) for c in late
+        }
         state = state.with_seen({**plan.agreed, **agreed}).but(status_crm=decision.crm)
         line = self._line(False, str(problem))
         write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
