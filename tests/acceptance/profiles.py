@@ -8,3 +8,10 @@ both_profiles = pytest.mark.parametrize("world", ["extended", "parity"], indirec
 """For the tests marked (P): what must also hold with exactly what Microsoft's own connector updates."""
 profiles = pytest.mark.parametrize("profile", ["extended", "parity"])
 """The same for tests that ask for a variant: `worlds(profile, SOME_SETTING="…")`."""
+OUR_WAY = {
+    "DISPLAY_CHECK_MARK": "no",
+    "DEAL_VALUE_COLUMN": "new_tcv",
+    "COUNTRY_COLUMN": "new_iso2",
+    "NAME_UPDATE_POLICY": "patch",
+}
+"""One variant with settings that do not touch one another: no marks, columns of our own, new names are sent."""

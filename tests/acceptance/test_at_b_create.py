@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sandbox.clients import HELP_PROOF_OF_CONCEPT, SOLUTION_ID, Refused
-from tests.acceptance.profiles import both_profiles, profiles
+from tests.acceptance.profiles import OUR_WAY, both_profiles, profiles
 from tests.acceptance.world import REFERRALS, World, Worlds, unique
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
 
 NOT_VISIBLE, VISIBLE = 100000000, 100000001
 PRIVATE, PARTNER_LED, CO_SELL = 100000000, 100000001, 100000002
-OUR_WAY = {"DISPLAY_CHECK_MARK": "no", "DEAL_VALUE_COLUMN": "new_tcv", "COUNTRY_COLUMN": "new_iso2"}
-"""No marks, and columns of our own for the deal's value and the customer's country."""
 IN_SYNC, BLOCKED = 100000002, 100000004
 
 
@@ -57,6 +55,7 @@ def test_AT_B01_complete_co_sell_deal(world: World) -> None:
 
     own, invited = world.own_of(deal), world.microsofts_of(deal)
     assert_shared(world, deal)
+    assert len(world.audit(deal)) == 1, "the moment without a solution was no failure"
     assert pc.count("POST", path=REFERRALS) == 2
     assert [(one["type"], one["id"]) for one in own["target"]] == [("SolutionProfile", SOLUTION_ID)]
     assert [one["target"] for one in invited] == [[{"type": "BusinessProfileLocation", "id": "msft"}]]

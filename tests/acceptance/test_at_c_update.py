@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.clients import HELP_PROOF_OF_CONCEPT, SOLUTION_ID
-from tests.acceptance.profiles import both_profiles
-from tests.acceptance.world import REFERRALS, Json, World
+from tests.acceptance.profiles import OUR_WAY, both_profiles, profiles
+from tests.acceptance.world import REFERRALS, Json, World, Worlds
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
 
@@ -108,6 +108,20 @@ def test_AT_C05_new_name(world: World) -> None:
     assert [line.count("NAME_NOT_UPDATABLE") for line in world.audit(deal)] == [1, 0]
     assert world.opportunity(deal)["name"] == "✔ A better name"
     assert world.opportunity(deal)["cosell_syncstatus"] == IN_SYNC
+
+
+@profiles
+def test_AT_C05_new_name_where_it_may_be_sent(worlds: Worlds, profile: str) -> None:
+    """Our administrator found that Partner Center takes new names: mine is sent, without a note."""
+    world = worlds(profile, **OUR_WAY)
+    deal = world.shared_deal(account={"new_iso2": "NO"}, new_tcv=1000)
+
+    world.seller.update("opportunities", deal, name="A better name")
+    world.settle()
+
+    assert world.own_of(deal)["name"] == "A better name"
+    assert world.opportunity(deal)["name"] == "A better name"
+    assert "NAME_NOT_UPDATABLE" not in world.opportunity(deal)["cosell_audit"]
 
 
 @both_profiles
@@ -290,7 +304,7 @@ def test_AT_C16_throttled(world: World) -> None:
     """Partner Center asks for patience: everybody waits as long as it says, then both changes arrive."""
     first, second = world.shared_deal(), world.shared_deal()
     own = world.own_of(first)["id"]
-    patience_s = 5
+    patience_s = 4
     world.fault(
         "partner_center",
         kind="status",
