@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.errors import Conflict, DataProblem, NotFound
+from shared.errors import Conflict, NotFound
 from shared.ports import Clock, Column, Condition, Lookup, Row, Values
 from tests.fakes.calls import Calls, port_call
 from tests.fakes.dataverse_rows import Change, Rows, Stored, meets, sortable
@@ -24,6 +24,7 @@ from tests.fakes.dataverse_values import (
     field_of,
     keep_customer,
     new_state,
+    refused,
     stored_value,
     wrong,
 )
@@ -106,7 +107,7 @@ class FakeDataverse(Calls):
         definition = definition_of(table)
         row = self._existing(table, row_id)
         if etag is not None and etag != _etag(row):
-            raise Conflict("DV_VERSION", "The row was changed in Dynamics 365 meanwhile.")
+            raise Conflict("DV_VERSION", "The row was changed in Dynamics 365 meanwhile.", "Nothing to do.")
         checked = {name: self._checked(definition, name, value, creating=False) for name, value in values.items()}
         if "statecode" in checked or "statuscode" in checked:
             checked |= new_state(definition, row, checked)
@@ -123,7 +124,7 @@ class FakeDataverse(Calls):
         row = self._existing("opportunity", opportunity_id)
         state = 1 if won else 2
         if row["statecode"] != 0 or definition.reasons.get(status) != state:
-            raise DataProblem("DV_REJECTED", "Dynamics 365 refused the data (HTTP 400).", detail="state")
+            raise refused("state")
         self._create("opportunityclose", {**activity, "opportunityid": Lookup("opportunity", opportunity_id)}, None)
         ended = activity.get("actualend")
         closed = {
@@ -139,7 +140,7 @@ class FakeDataverse(Calls):
         definition = definition_of("lead")
         row = self._existing("lead", lead_id)
         if row["statecode"] != 0:
-            raise DataProblem("DV_REJECTED", "Dynamics 365 refused the data (HTTP 400).", detail="not open")
+            raise refused("not open")
         values = {
             "name": row.get("subject"),
             "description": row.get("description"),
@@ -251,7 +252,7 @@ class FakeDataverse(Calls):
     def _existing(self, table: str, row_id: str) -> Stored:
         row = self.rows.get(table, row_id)
         if row is None:
-            raise NotFound("DV_NOT_FOUND", "The row does not exist in Dynamics 365.")
+            raise NotFound("DV_NOT_FOUND", "The row does not exist in Dynamics 365.", "Nothing to do.")
         return row
 
     def _related(self, definition: Definition, row: Stored, key: str, columns: Sequence[str]) -> Row | list[Row] | None:

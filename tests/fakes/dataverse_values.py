@@ -32,7 +32,13 @@ def wrong(definition: Definition, column: str) -> NoReturn:
 
 
 def duplicate() -> Conflict:
-    return Conflict("DV_DUPLICATE", "Dynamics 365 has a row with this id or key already.")
+    return Conflict("DV_DUPLICATE", "Dynamics 365 has a row with this id or key already.", "Nothing to do.")
+
+
+def refused(words: str) -> DataProblem:
+    """HTTP 400 with the vendor's own words."""
+    sentence = "Dynamics 365 refused the data (HTTP 400)."
+    return DataProblem("DV_REJECTED", sentence, "Correct what its own words name, then save.", detail=words)
 
 
 def stored_value(definition: Definition, field: Field, value: Any) -> Any:
@@ -77,10 +83,10 @@ def new_state(definition: Definition, row: Stored, sent: Values) -> Values:
         same = state == row["statecode"]
         reason = row["statuscode"] if same else next(r for r, s in definition.reasons.items() if s == state)
     elif state is not None and definition.reasons[reason] != state:
-        raise DataProblem("DV_REJECTED", "Dynamics 365 refused the data (HTTP 400).", detail="state and reason")
+        raise refused("state and reason")
     state = definition.reasons[reason]
     if definition.name == "opportunity" and state not in (0, row["statecode"]):
-        raise DataProblem("DV_REJECTED", "Dynamics 365 refused the data (HTTP 400).", detail="use the action")
+        raise refused("use the action")
     return {"statecode": state, "statuscode": reason}
 
 

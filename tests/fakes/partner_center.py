@@ -83,7 +83,7 @@ class FakePartnerCenter(Calls):
         if rules.is_microsofts(before):
             raise AuthorizationError("PC_FORBIDDEN", "Partner Center refused access to this identity (HTTP 403).")
         if etag is not None and etag != before["eTag"]:
-            raise Conflict("PC_VERSION", "The referral was changed in Partner Center meanwhile.")
+            raise Conflict("PC_VERSION", "The referral was changed in Partner Center meanwhile.", "Nothing to do.")
         plain = [PatchOperation(o.op, o.path, wire.loads(wire.dumps(o.value))) for o in operations]
         self._write(rules.patched(before, plain))
         return self._referral(referral_id)
@@ -134,7 +134,9 @@ class FakePartnerCenter(Calls):
     # documents ------------------------------------------------------------------------------------------------------
     def _document(self, referral_id: str) -> Document:
         if referral_id not in self.documents:
-            raise NotFound("PC_NOT_FOUND", "Partner Center has no such record, or hides it from this identity.")
+            raise NotFound(
+                "PC_NOT_FOUND", "Partner Center has no such record, or hides it from this identity.", "Check the role."
+            )
         return self.documents[referral_id]
 
     def _referral(self, referral_id: str) -> Referral:
