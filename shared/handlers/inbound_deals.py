@@ -105,6 +105,8 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         operation = PatchOperation("replace", "/externalReferenceId", opportunity.id)
         referral = connections.partner_center.patch(referral.id, [operation], referral.e_tag)
     opportunity = load(connections, opportunity.id)
+    if not opportunity.state.linking:
+        return "no difference"  # another run completed it meanwhile
     problems = [] if incoming.knows_currency(referral, terms) or terms.currency_policy == "ignore" else [
         unknown_currency((referral.details.currency or "").upper())
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from shared.domain import status as status_table
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup, Row
 from shared.domain.state import COLUMN, SyncState
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, DataProblem, NotFound
 from shared.handlers import customers, inbound_deals
 from shared.handlers.opportunities import guid, load
 from shared.messages import Hint
@@ -57,7 +57,9 @@ def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) 
     """Follow the referral: accepted → qualify, closed → disqualify, else nothing."""
     state = int(lead.values.get("statecode") or OPEN)
     word = status_table.of_referral(referral)
-    if word == "active" and state != DISQUALIFIED:
+    if word == "active" and state == DISQUALIFIED:  # accepted there while it was turned down here: the deal lives
+        return inbound_deals.create(hint, connections, referral, lead.id)
+    if word == "active":
         return _qualify(hint, connections, lead, referral, qualified=state == QUALIFIED)
     if (word in status_table.TERMINAL or referral.is_spam) and state == OPEN:
         text = _audit(hint, connections, referral, lead, "CLOSE", f"lead {word} in Partner Center")
@@ -77,9 +79,7 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
         rows = connections.dataverse.find("opportunity", where, ("name",), limit=1)
         opportunity_id = rows[0].id if rows else None
     else:
-        opportunity_id = connections.dataverse.qualify_lead(
-            lead.id, currency=lead.lookup("transactioncurrencyid"), customer=customer.account or customer.contact
-        )
+        opportunity_id = _made_opportunity(connections, lead, customer.account or customer.contact)
     if opportunity_id is None:
         return inbound_deals.create(hint, connections, referral)
     opportunity = load(connections, opportunity_id)
@@ -103,6 +103,19 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
     connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
     inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
     return "lead qualified"
+
+
+def _made_opportunity(connections: Connections, lead: Row, customer: Lookup | None) -> str:
+    """Qualify an open lead; `Conflict` when somebody closed it since it was read."""
+    try:
+        return connections.dataverse.qualify_lead(
+            lead.id, currency=lead.lookup("transactioncurrencyid"), customer=customer
+        )
+    except DataProblem:
+        state = connections.dataverse.get("lead", lead.id, _COLUMNS).values.get("statecode")
+        if state in (None, OPEN):
+            raise
+        raise Conflict("LEAD_CLOSED_MEANWHILE", "The lead was closed by somebody else.", "It is read again.") from None
 
 
 def answer(event: RowEvent, connections: Connections) -> str:
