@@ -49,8 +49,9 @@ def check(world: World) -> list[str]:
 # -- I2 ----------------------------------------------------------------------------------------------------------------
 def _doubles(world: World) -> Iterator[str]:
     own = [d for d in world.center.documents.values() if d["organizationId"] == OWN_ORGANIZATION]
-    named = Counter(str(d["externalReferenceId"]) for d in own if d.get("externalReferenceId"))
-    yield from (f"I2: {count} referrals name opportunity {key}" for key, count in named.items() if count > 1)
+    # A colleague may name an opportunity that is being shared at the same moment; the connector never does it twice.
+    made = Counter(str(d.get("externalReferenceId")) for d in own if d["id"] in world.journal.created)
+    yield from (f"I2: {count} referrals were created for opportunity {k}" for k, count in made.items() if count > 1)
     rows = world.dataverse.rows
     for table, column in (("opportunity", _REFERRAL_ID), ("lead", _REFERRAL_ID), ("opportunity", "originatingleadid")):
         held = Counter(str(getattr(r.get(column), "id", r.get(column))) for r in rows.all(table).values())
@@ -120,7 +121,7 @@ def _standing(
     elif pc in status_table.TERMINAL and crm in ("open", "hold"):
         if "DEAL_TERMINAL" not in told:
             yield f"I3: {name} is {crm} while its referral {referral.id} is {pc}"
-    elif pc in status_table.TERMINAL and (pc == "won") != (crm == "won") and "CONFLICT_TERMINAL" not in told:
+    elif pc in status_table.TERMINAL and (pc == "won") != (crm == "won") and "_TERMINAL" not in told:
         yield f"I3: {name} is {crm}, its referral {referral.id} is {pc}, and nobody was told"
 
 

@@ -7,7 +7,6 @@ sentences that name the deal; `tests.chaos.invariants` adds what can only be see
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -54,10 +53,12 @@ class Journal:
     def __init__(self, dataverse: FakeDataverse, center: FakePartnerCenter) -> None:
         self._rows, self._center = dataverse.rows, center
         self.violations: list[str] = []
-        self.writes: Counter[str] = Counter()
-        """The connector's writes that changed something, by port method."""
+        self.writes: list[str] = []
+        """The connector's writes, in words."""
         self.statuses: list[tuple[str, str, str]] = []
         """Every status sent: referral, status, substatus."""
+        self.created: set[str] = set()
+        """Referrals the connector created."""
         self._by_connector = False
         self._moment = 0
         self._edited: dict[tuple[str, str, str], int] = {}
@@ -66,6 +67,8 @@ class Journal:
         """(opportunity, referral, field) → when both sides were last equal."""
         self._carried: dict[tuple[str, str, str, str | None], int] = {}
         """(side, record id, field, value) → when the connector last wrote it."""
+        self._written: dict[tuple[str, str], str] = {}
+        """(side, record id) → the notes a person last wrote there."""
         self._documents: dict[str, Document] = {}
         dataverse.rows.on_change.append(self._on_change)
         center.on_event.append(self._on_event)
@@ -122,8 +125,10 @@ class Journal:
         self._moment += 1
         after = self._rows.get(change.table, change.row_id) or {}
         ours = change.user_id == APP_USER
+        # A seller who qualifies a lead writes nothing new: the values come from the lead.
+        copied = change.message == "Create" and "originatingleadid" in after
         if ours:
-            self.writes[f"dataverse.{change.message.lower()}"] += 1
+            self.writes.append(f"{change.message} {change.table} {change.row_id} ({', '.join(sorted(change.columns))})")
             told = [c for c in change.columns - _WITHOUT_MEANING if change.before.get(c) != after.get(c)]
             if change.message == "Update" and not told:
                 self.violation("I5", f"{change.table} {change.row_id} was written without a difference")
@@ -133,7 +138,7 @@ class Journal:
             old, new = read(change.before.get(column)), read(after.get(column))
             if old != new or change.message == "Create":
                 other = after.get(_REFERRAL_ID)
-                self._note(CRM, change.row_id, other, name, old, new, ours=ours)
+                self._note(CRM, change.row_id, other, name, old, new, ours=ours or copied)
         if after:
             self._compare(change.row_id, after, self._document_of(change.row_id, after))
 
@@ -142,13 +147,15 @@ class Journal:
         document = self._center.documents[referral_id]
         before = self._documents.get(referral_id)
         self._documents[referral_id] = document
-        ours = self._by_connector
-        if ours:
-            self.writes["partner_center.create" if before is None else "partner_center.patch"] += 1
-            if before is not None and not _differs(before, document):
-                self.violation("I5", f"referral {referral_id} was written without a difference ({event})")
         if document["organizationId"] != OWN_ORGANIZATION:
             return
+        ours = self._by_connector
+        if ours:
+            self.writes.append(f"{event} {referral_id}")
+            if before is None:
+                self.created.add(referral_id)
+            if before is not None and not _differs(before, document):
+                self.violation("I5", f"referral {referral_id} was written without a difference ({event})")
         opportunity_id = self._opportunity_of(document)
         for name, (_, member, read) in FIELDS.items():
             old = read(before["details"].get(member)) if before else None
@@ -165,6 +172,8 @@ class Journal:
         key = (side, record, name)
         if not ours:
             self._edited[key] = self._moment
+            if name == "notes":
+                self._written[side, record] = new or ""
             return
         carried = self._carried.get((*key, new))
         if carried is not None and self._edited.get(key, 0) < carried:
@@ -176,9 +185,11 @@ class Journal:
         equal = self._equal.get((*pair, name), 0)
         here = self._edited.get(key, 0)
         there = self._edited.get((PC if side == CRM else CRM, other, name), 0)
-        if name == "notes" and here > equal and new is not None and old not in new:
-            self.violation("I4", f"notes a person wrote at {side} ({record}) are lost: {old!r:.60}")
-        elif name != "notes" and here > equal >= there:
+        written = self._written.get((side, record), "")
+        if name == "notes":
+            if here > equal and written in old and written not in (new or ""):
+                self.violation("I4", f"notes a person wrote at {side} ({record}) are lost: {written!r:.60}")
+        elif here > equal >= there:
             self.violation(
                 "I4",
                 f"{name} {old} of {side} record {record}, changed by a person there only, was overwritten by {new}",

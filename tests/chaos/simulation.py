@@ -77,13 +77,13 @@ def _finish(world: World, plan: Random, people: People, played: tuple[Step, ...]
     world.clock.advance(3600)
     world.sweep()
     world.drain()
-    before = world.journal.writes.total()
+    before = len(world.journal.writes)
     world.clock.advance(3600)
     world.sweep()
     world.drain()
-    more = world.journal.writes.total() - before
+    more = world.journal.writes[before:]
     if more:
-        broken.append(f"I3: one more reconciliation made {more} writes")
+        broken.append(f"I3: one more reconciliation made {len(more)} writes: {'; '.join(more[:3])}")
     broken += [*world.journal.violations, *invariants.check(world), *still_waiting(world)]
     done = Counter(
         deeds=people.done,
