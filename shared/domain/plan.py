@@ -13,59 +13,24 @@ write (decision A1, A3). A value that equals the base is an echo and ends here.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from shared.domain import texts
 from shared.domain.audit import Note, shown
+from shared.domain.changes import Change as Change
+from shared.domain.changes import Plan as Plan
+from shared.domain.changes import settled as settled
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
-from shared.domain.rules import RULES, Rule
+from shared.domain.rule import Rule
+from shared.domain.rules import RULES
 from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.domain.terms import Terms
 
 AMOUNT = ("deal_value", "currency")
 """The two fields that are one amount."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One value for one side. `losing` is the other value of a conflict, for the audit."""
-
-    row: MappingRow
-    old: Canonical
-    new: Canonical
-    losing: Canonical = None
-    conflict: bool = False
-    settles: bool = True
-    """False for a joined note: the other side still has to get it."""
-    restore: bool = False
-    """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
-
-    def describe(self) -> str:
-        """`field old>new` as the audit shows it."""
-        free = RULES[self.row.rule].free_text
-        text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
-        return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a merge decided."""
-
-    to_crm: tuple[Change, ...] = ()
-    to_pc: tuple[Change, ...] = ()
-    agreed: dict[str, tuple[Canonical, Canonical]] = field(default_factory=dict)
-    """Fields whose two values need no write but whose base is out of date: Partner Center's value, the CRM's."""
-    confirmed: tuple[Change, ...] = ()
-    """The part of `agreed` where both sides now hold one new value: a write that was made but not yet recorded."""
-    notes: tuple[Note, ...] = ()
-    problems: tuple[Note, ...] = ()
-    """Notes that make the record ✖; like `notes` they come once, as the base then knows the value."""
-    inbound_problems: tuple[Note, ...] = ()
-    """What keeps Partner Center's values out of the CRM; comes with every plan until the cause is gone."""
 
 
 _BLANK = {
@@ -243,6 +208,7 @@ class _Merge:
                 continue
             if winner == "pc" and row.inbound("update", profile) and not _blank(row, pc):
                 self.agreed.pop(row.field, None)
+                self.problems = [problem for problem in self.problems if problem is not _BLANK.get(row.field)]
                 self.to_crm.append(Change(row, crm, pc, losing=crm if conflict else None, conflict=conflict))
             elif winner == "crm" and row.outbound("update", profile) and not _blank(row, crm):
                 self.agreed.pop(row.field, None)
@@ -264,19 +230,6 @@ def unknown_currency(code: str) -> Note:
     return Note(
         "CURRENCY_UNKNOWN", f"{code} is not an active currency of the CRM; value and currency were left as they are"
     )
-
-
-def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, opportunity: Opportunity, terms: Terms,
-            *, side: str) -> SyncState:  # fmt: skip
-    """The state after the changes in `done` were written to `side` (`pc` or `crm`); `referral` as it is now."""
-    seen: dict[str, tuple[Canonical, Canonical]] = {}
-    for change in done:
-        rule = RULES[change.row.rule]
-        pc = rule.from_referral(referral, change.row, terms)
-        crm = change.new if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
-        if change.settles:
-            seen[change.row.field] = (pc, crm)
-    return state.with_seen(seen)
 
 
 def _blank(row: MappingRow, value: Canonical) -> bool:

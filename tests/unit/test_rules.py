@@ -10,7 +10,8 @@ import pytest
 
 from shared.domain.mapping import RULES as NAMES
 from shared.domain.mapping import MappingRow
-from shared.domain.rules import RULES, money_text
+from shared.domain.rules import RULES
+from shared.domain.rules_numbers import money_text
 from shared.domain.terms import Terms
 from tests.unit import pairs
 

@@ -1,0 +1,61 @@
+"""What a rule of the mapping table is, and the readings that several rules share. The rules themselves: `rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain import texts
+from shared.domain.mapping import MappingRow
+from shared.domain.opportunity import Opportunity
+from shared.domain.paths import reach
+from shared.domain.referral import Referral
+from shared.domain.state import Canonical
+from shared.domain.terms import Terms
+
+type FromReferral = Callable[[Referral, MappingRow, Terms], Canonical]
+type FromOpportunity = Callable[[Opportunity, MappingRow, Terms], Canonical]
+type ToColumn = Callable[[Canonical, MappingRow, Terms], Any]
+type ToProperty = Callable[[Canonical, MappingRow, Terms], Any]
+
+
+def unchanged(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of value. `as_crm` is Partner Center's value as the CRM can hold it."""
+
+    from_referral: FromReferral
+    from_opportunity: FromOpportunity
+    to_column: ToColumn = unchanged
+    to_property: ToProperty = unchanged
+    as_crm: Callable[[Canonical, MappingRow, Terms], Canonical] = unchanged
+    blank_to_crm: bool = False
+    """Whether an emptied value at Partner Center empties the column."""
+    blank_to_pc: bool = False
+    """Whether an emptied column empties the value at Partner Center."""
+    restores: bool = False
+    """Whether a refused change is undone in the CRM (Partner Center cannot take it back)."""
+    free_text: bool = False
+    """Whether the audit shows only length and hash."""
+
+
+def column_of(opportunity: Opportunity, row: MappingRow, _terms: Terms) -> Any:
+    return opportunity.row.values.get(row.column)
+
+
+def text_of(value: Any) -> str | None:
+    if value is None or isinstance(value, bool | dict | list):
+        return None
+    return texts.normal(str(value)) or None
+
+
+def text_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> Canonical:
+    return text_of(reach(referral, row.referral))
+
+
+def text_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
+    return text_of(column_of(opportunity, row, terms))
