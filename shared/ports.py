@@ -134,7 +134,8 @@ class PartnerCenter(Protocol):
 class Registration:
     """The one webhook registration of the partner's tenant."""
 
-    url: str
+    url: str = field(repr=False)
+    """Usually with a function's key in its query."""
     events: tuple[str, ...]
     subscriber_id: str | None = None
 

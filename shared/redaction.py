@@ -53,16 +53,14 @@ def secrets_in(settings: BaseModel) -> set[str]:
     """The values among the settings that must never be shown: secrets, keys in connection strings and in addresses."""
     found: set[str] = set()
     for _, value in settings:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(text, str):
+            continue
         if isinstance(value, SecretStr):
-            text = value.get_secret_value()
             found |= {text, *re.findall(r"(?i)(?:key|signature)=([^;]+)", text)}
-        elif isinstance(value, str) and "?" in value:
-            query = value.partition("?")[2]
-            found |= {
-                query,
-                *(text for _, text in parse_qsl(query)),
-                *(part.partition("=")[2] for part in query.split("&")),
-            }
+        query = text.partition("?")[2]
+        given = [word for _, word in parse_qsl(query)] + [part.partition("=")[2] for part in query.split("&")]
+        found |= {query, *given, *(word.rstrip("=") for word in given)}
     return found
 
 

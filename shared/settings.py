@@ -101,7 +101,9 @@ class Settings(BaseModel):
     # -- Dynamics 365 ------------------------------------------------------------------------------------------------
     dataverse_url: Https = Field(description="Environment URL, such as https://contoso.crm.dynamics.com")
     default_owner_id: Guid | None = Field(None, description="User that owns inbound deals when no team member matches")
-    default_team_phone: str | None = Field(None, description="Phone sent for team members who have none in the CRM")
+    default_team_phone: str | None = Field(
+        None, description="Phone sent for team members who have none in the CRM", repr=False
+    )
 
     # -- Azure -------------------------------------------------------------------------------------------------------
     service_bus_connection: SecretStr | None = Field(

@@ -160,7 +160,8 @@ class HttpClient:
             self._limiter.answered()
             return self._read(response, repeatable=repeatable)
         problem = wire.read_problem(response.status_code, response.headers, response.content, datetime.now(UTC))
-        problem = replace(problem, message=redact(without_echo(problem.message, (body, unquote(path)))))
+        asked = path.partition("?")[2]
+        problem = replace(problem, message=redact(without_echo(problem.message, (body, asked, unquote(asked)))))
         if problem.status == 429 or problem.retry_after_s is not None:
             problem = replace(problem, retry_after_s=self._limiter.pause(problem.retry_after_s))
         raise failures.from_answer(problem, self.vendor, repeatable=repeatable)
