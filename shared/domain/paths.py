@@ -7,6 +7,7 @@ that type among the additional requirements). Reading an absent or odd place giv
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,13 +42,19 @@ def place(document: dict[str, Any], path: str, value: Any) -> None:
 
 def _member(value: Any, name: str) -> Any:
     if isinstance(value, BaseModel):
-        for field, info in type(value).model_fields.items():
-            if (info.alias or field).lower() == name.lower():
-                return getattr(value, field)
+        field = _fields(type(value)).get(name.lower())
+        if field is not None:
+            return getattr(value, field)
         value = value.model_extra or {}
     if isinstance(value, dict):
         return next((content for key, content in value.items() if str(key).lower() == name.lower()), None)
     return None
+
+
+@cache
+def _fields(model: type[BaseModel]) -> dict[str, str]:
+    """Member as JSON spells it, lower-case → attribute."""
+    return {(info.alias or field).lower(): field for field, info in model.model_fields.items()}
 
 
 def _entry(value: Any, key: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CONTINUED = "… [continued in a note]"
+_CONTROLS = dict.fromkeys(code for code in range(32) if chr(code) not in "\n\t")
 
 
 def units(text: str) -> int:
@@ -12,13 +13,13 @@ def units(text: str) -> int:
 
 def whole_characters(text: str) -> str:
     """The text with each lone surrogate, which JSON can carry but UTF-8 cannot, replaced by the replacement sign."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def normal(text: str) -> str:
     """One form for comparing: LF line ends, no control characters, no half characters, no white space at the end."""
     text = whole_characters(text).replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).rstrip()
+    return text.translate(_CONTROLS).rstrip()
 
 
 def one_line(text: str) -> str:

@@ -1,0 +1,87 @@
+"""What a merge decided for each side, and what is remembered of a pair once it was written. Data and small functions.
+
+`shared.domain.plan` makes plans; the flows apply the half they may write and put `settled` (and `overruled`) into the
+state that goes with the same write. Nothing here compares values or knows who calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.domain.audit import Note, shown
+from shared.domain.mapping import MappingRow
+from shared.domain.opportunity import Opportunity
+from shared.domain.referral import Referral
+from shared.domain.rules import RULES
+from shared.domain.state import Canonical, Seen, SyncState, fingerprint
+from shared.domain.terms import Terms
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value for one side. `losing` is the other value of a conflict, for the audit."""
+
+    row: MappingRow
+    old: Canonical
+    new: Canonical
+    losing: Canonical = None
+    conflict: bool = False
+    settles: bool = True
+    """False for a joined note: the other side still has to get it."""
+    restore: bool = False
+    """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it settles a conflict: one value won, rather than two texts being joined."""
+        return self.conflict and self.settles
+
+    def describe(self) -> str:
+        """`field old>new` as the audit shows it."""
+        free = RULES[self.row.rule].free_text
+        text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
+        return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a merge decided."""
+
+    to_crm: tuple[Change, ...] = ()
+    to_pc: tuple[Change, ...] = ()
+    agreed: dict[str, tuple[Canonical, Canonical]] = field(default_factory=dict)
+    """Fields whose two values need no write but whose base is out of date: Partner Center's value, the CRM's."""
+    confirmed: tuple[Change, ...] = ()
+    """The part of `agreed` where both sides now hold one new value: a write that was made but not yet recorded."""
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Note, ...] = ()
+    """Notes that make the record ✖; like `notes` they come once, as the base then knows the value."""
+    inbound_problems: tuple[Note, ...] = ()
+    """What keeps Partner Center's values out of the CRM; comes with every plan until the cause is gone."""
+
+
+def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, opportunity: Opportunity, terms: Terms,
+            *, side: str) -> SyncState:  # fmt: skip
+    """The state after the changes in `done` were written to `side` (`pc` or `crm`); `referral` as it is now."""
+    seen: dict[str, tuple[Canonical, Canonical]] = {}
+    for change in done:
+        rule = RULES[change.row.rule]
+        pc = rule.from_referral(referral, change.row, terms)
+        crm = change.new if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
+        if change.settles:
+            seen[change.row.field] = (pc, crm)
+    return state.with_seen(seen)
+
+
+def overruled(state: SyncState, lost: tuple[Change, ...], side: Literal["pc", "crm"]) -> SyncState:
+    """The state when `side` lost these conflicts and is about to be written for another reason.
+
+    The losing value counts as seen, so that our own write, which makes that side the newer one, cannot turn the
+    decision before the other flow has carried it out.
+    """
+    seen = dict(state.seen)
+    for change in lost:
+        before, value = seen.get(change.row.field, Seen()), fingerprint(change.losing)
+        seen[change.row.field] = Seen(pc=before.pc, crm=value) if side == "crm" else Seen(pc=value, crm=before.crm)
+    return state.but(seen=seen)
