@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from shared.connections import Connections
 from shared.domain import audit, outgoing
 from shared.domain import status as status_table
+from shared.domain.changes import Change, Plan, overruled, settled
 from shared.domain.opportunity import Opportunity
-from shared.domain.plan import Change, Plan, merge, settled
+from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
@@ -141,6 +142,8 @@ class _Run:
         if not (decision.wait_s or decision.crm_reason or decision.closing):
             state = state.but(status_pc=after, status_crm=decision.crm)
             state = state.but(terminal_since=None) if decision.send else state
+        lost = tuple(change for change in plan.to_crm if change.decided) if state != self.opportunity.state else ()
+        state = overruled(state, lost, "crm")
         problems = (*plan.problems, *((decision.problem,) if decision.problem else ()))
         effective = bool(done or plan.confirmed or decision.send)
         columns = {
@@ -157,7 +160,7 @@ class _Run:
             sync_status = "pending"
         elif not problems and self.opportunity.state.terminal_since and not state.terminal_since:
             sync_status = "in_sync"  # reopened within the grace period
-        text = [change.describe() for change in (*done, *plan.confirmed)]
+        text = [change.describe() for change in (*done, *plan.confirmed, *lost)]
         text += [f"status {status}/{substatus}" for status, substatus, _ in decision.send]
         text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]
         lines = [self._line(not problems, "; ".join(text))] if text else []

@@ -14,8 +14,9 @@ from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain import status as status_table
 from shared.domain.audit import Note
+from shared.domain.changes import Change, Plan, overruled, settled
 from shared.domain.opportunity import Opportunity
-from shared.domain.plan import Change, Plan, merge, settled
+from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
@@ -152,6 +153,8 @@ class _Run:
         columns = incoming.changed(changes, referral, terms)
         inbound_deals.write_related(self.connections, self.opportunity, changes, referral)
         state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
+        lost = tuple(change for change in plan.to_pc if change.decided) if changes else ()
+        state = overruled(state, lost, "pc")
         if decision.crm_reason is not None:
             columns["statuscode"] = decision.crm_reason
             state = state.but(status_pc=decision.pc, status_crm="open")
@@ -159,7 +162,7 @@ class _Run:
             state = state.but(status_pc=decision.pc, status_crm=decision.crm)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
-        text = [change.describe() for change in changes]
+        text = [change.describe() for change in (*changes, *lost)]
         if decision.crm_reason is not None:
             text.append("accepted in Partner Center")
         text += [str(note) for note in (*(decision.notes if state != self.opportunity.state else ()), *problems)]
