@@ -276,8 +276,7 @@ def test_AT_F10_sign_in_expired(world: World) -> None:
         assert world.parked() == []
 
         assert admin(world, "consent").code == 0
-        world.advance("broker", 61)
-        world.settle()
+        world.settle_ladder(60)
         assert {deal: world.referral(own)["details"]["dealValue"] for deal, own in owns.items()} == dict.fromkeys(
             deals, 50010
         )
@@ -308,8 +307,7 @@ def test_AT_F11_many_deals_at_once(worlds: Worlds) -> None:
                 break
             time.sleep(2)  # the limit is counted in real time
             world.advance("broker", 600)
-        world.advance("broker", 600)
-        world.settle(60)
+        world.settle_ladder(60)
 
     assert all(len(opportunities_carrying(world, deal)) == 1 for deal in deals)
     assert world.parked() == []
