@@ -246,7 +246,8 @@ def _newer(updated: datetime | None, opportunity: Opportunity) -> bool:
 
 def _remembered(value: str | None) -> Canonical:
     """The value behind a fingerprint; long values are only a hash and stay unknown."""
-    if value is None or value.startswith("sha256:"):
+    try:
+        decoded = json.loads(value or "null")
+    except ValueError:
         return None
-    decoded = json.loads(value)
-    return tuple(decoded) if isinstance(decoded, list) else decoded
+    return tuple(map(str, decoded)) if isinstance(decoded, list) else decoded if isinstance(decoded, str) else None
