@@ -36,8 +36,8 @@ from shared.ports import Clock, NoNotifications, Notifications, Queues
 
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
 """Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage."""
-SHORT_S = (1, 3, 10, 30, 120)
-"""Rungs before those, for what only waits for another flow."""
+SHORT_S = (0.3, 1, 3, 10, 30, 120)
+"""Rungs before those, for what only waits for another flow; most are done within the first."""
 WAITING_S = 60.0
 """How often a message is tried while an operator must act."""
 _log = logging.getLogger("cosell.delivery")
@@ -142,8 +142,8 @@ class Delivery:
             return f"parked after {tries} tries: {error.code}"
         wait = max(rung, getattr(error, "retry_after_s", None) or 0.0)
         self._again(queue, envelope.model_copy(update=after), wait)
-        _log.warning("%s %s: %s; next try in %.0f s", queue, envelope.correlation_id[:8], error, wait)
-        return f"again in {wait:.0f} s: {error.code}"
+        _log.warning("%s %s: %s; next try in %g s", queue, envelope.correlation_id[:8], error, round(wait, 1))
+        return f"again in {round(wait, 1):g} s: {error.code}"
 
     def _again(self, queue: Queue, envelope: Envelope, wait_s: float) -> None:
         self._queues.resend(queue, envelope.to_json(), delay_s=wait_s)

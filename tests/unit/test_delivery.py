@@ -122,7 +122,7 @@ def test_what_waits_for_another_flow_has_short_rungs_first() -> None:
 
 
 def test_an_outage_after_short_waits_starts_at_the_first_rung() -> None:
-    desk = Desk(*[_error(NotYet)] * 5, _error(Unavailable))
+    desk = Desk(*[_error(NotYet)] * len(SHORT_S), _error(Unavailable))
     assert desk.waits() == [*SHORT_S, *LADDER_S]
     desk = Desk(_error(Unavailable), _error(NotYet), _error(Unavailable), None)
     assert desk.waits() == [LADDER_S[0], SHORT_S[0], LADDER_S[1]]
