@@ -6,6 +6,7 @@ state that goes with the same write. Nothing here compares values or knows who c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,6 +73,19 @@ def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, oppo
         if change.settles:
             seen[change.row.field] = (pc, crm)
     return state.with_seen(seen)
+
+
+def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportunity, terms: Terms) -> SyncState:
+    """The state to write before `changes` go to Partner Center; what went before them and arrived becomes the base."""
+    seen, sent = dict(state.seen), {}
+    for change in changes:
+        field_, before = change.row.field, state.sent.get(change.row.field)
+        if before and before.pc == fingerprint(change.old):
+            seen[field_] = before
+        if change.settles:
+            crm = RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)
+            sent[field_] = Seen(pc=fingerprint(change.new), crm=fingerprint(crm))
+    return state.but(seen=seen, sent=sent)
 
 
 def overruled(state: SyncState, lost: tuple[Change, ...], side: Literal["pc", "crm"]) -> SyncState:

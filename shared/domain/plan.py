@@ -83,6 +83,9 @@ class _Merge:
             if seen is not None:
                 self.confirmed.append(Change(row, _remembered(seen.crm), crm))
             return
+        sent = self.state.sent.get(row.field)
+        if sent is not None and sent.pc == fingerprint(pc):  # our own value, not yet written down as the base
+            seen, pc_changed, crm_changed = sent, False, fingerprint(crm) != sent.crm
         pc_comes = pc_changed and self._takes_from_pc(row, rule, seen, pc, crm)
         crm_goes = crm_changed and self._goes_to_pc(row, rule, seen, pc, crm, filled=pc_comes)
         if pc_comes and crm_goes:

@@ -65,6 +65,12 @@ class SyncState(BaseModel):
     outbound: bool = False
     """Whether the deal was created from the CRM."""
     seen: dict[str, Seen] = {}
+    sent: dict[str, Seen] = {}
+    """What is on its way to Partner Center: the base of these fields once it has arrived there.
+
+    Written before the PATCH. Who finds it after a crash, or after a seller's next edit, knows a value at Partner Center
+    for our own and does not take it for somebody's change.
+    """
     status_pc: str | None = None
     status_crm: str | None = None
     """The two states (words of `shared.domain.status`) when they last agreed."""
@@ -81,7 +87,8 @@ class SyncState(BaseModel):
     def with_seen(self, changes: dict[str, tuple[Canonical, Canonical]]) -> SyncState:
         """This state with new agreed values."""
         seen = {field: Seen(pc=fingerprint(pc), crm=fingerprint(crm)) for field, (pc, crm) in changes.items()}
-        return self.model_copy(update={"seen": {**self.seen, **seen}})
+        sent = {field: value for field, value in self.sent.items() if field not in seen}
+        return self.model_copy(update={"seen": {**self.seen, **seen}, "sent": sent})
 
     def but(self, **changes: Any) -> SyncState:
         return self.model_copy(update=changes)

@@ -108,6 +108,8 @@ def _terminal(state: SyncState, pc: str, crm: str, referral: Referral, terms: Te
             f"the deal is {pc} in Partner Center and {crm} in Dynamics 365; Partner Center cannot be changed any more"
         )
         return Decision(pc, crm, frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
+    if (pc == "won") != (crm == "won") and state.status_crm != crm:  # reopened and ended otherwise since then
+        return Decision(pc, crm, frozen=True, problem=_DEAL_TERMINAL)
     return Decision(pc, crm, frozen=True)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shared.connections import Connections
 from shared.domain import audit, outgoing
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, overruled, settled
+from shared.domain.changes import Change, Plan, announced, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -21,7 +21,7 @@ from shared.domain.required import wants_help
 from shared.domain.rules import RULES
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
-from shared.errors import DataProblem, NotFound, NotYet
+from shared.errors import Conflict, DataProblem, NotFound, NotYet
 from shared.handlers import copies
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, refuse_stale, write_back
@@ -81,14 +81,37 @@ class _Run:
         elif state.terminal_since and decision.crm in ("open", "hold"):
             state = state.but(terminal_since=None)
         done: tuple[Change, ...] = () if decision.held else plan.to_pc
-        sent = self._send(done, decision)
-        if isinstance(sent, DataProblem):
-            return self._refused(sent, state, decision)
+        written = self._announce(done)
+        state = state.but(seen=written.seen, sent={})
+        refusal = self._send(done, decision)
+        if refusal is not None:
+            self._read_again(written)
+            return self._refused(refusal, state, decision)
         state = settled(state, done, self.referral, self.opportunity, terms, side="pc").with_seen(plan.agreed)
+        self._read_again(written)
         self._forward(plan, decision)
         return self._write_back(plan, decision, done, state)
 
     # -- towards Partner Center --------------------------------------------------------------------------------------
+    def _announce(self, changes: Sequence[Change]) -> SyncState:
+        """Write down what is about to be sent (`SyncState.sent`), under the version that was read; the row's state now.
+
+        A seller's edit between reading and sending shows as `Conflict` before anything is sent.
+        """
+        known = self.opportunity.state
+        if not changes:
+            return known
+        state = announced(known, changes, self.opportunity, self.connections.terms)
+        write_back(self.connections, self.opportunity, state)
+        return state
+
+    def _read_again(self, written: SyncState) -> None:
+        """The row after the announcement; `Conflict` when another flow wrote its state meanwhile."""
+        if written != self.opportunity.state:
+            self.opportunity = load(self.connections, self.opportunity.id)
+            if self.opportunity.state != written:
+                raise Conflict("DV_VERSION", "Another run wrote the opportunity's state.", "It is read again.")
+
     def _send(self, changes: Sequence[Change], decision: Decision) -> DataProblem | None:
         """PATCH the referral; a refusal is returned, so that the seller can be told."""
         first, *rest = decision.send or (None,)
