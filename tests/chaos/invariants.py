@@ -184,9 +184,9 @@ def _leads(world: World) -> Iterator[str]:
         word = status_table.of_referral(world.center.get(referral_id))
         state = {0: "open", 1: "qualified", 2: "disqualified"}[lead["statecode"]]
         wanted = {"new": ("open",), "active": ("qualified",)}.get(word, ("qualified", "disqualified"))
-        if state not in wanted:
-            yield f"I3: lead {lead['leadid']} is {state} while its referral {referral_id} is {word}"
         deal = world.dataverse.rows.equal("opportunity", _REFERRAL_ID, referral_id)
+        if state not in wanted and not (word == "active" and deal):
+            yield f"I3: lead {lead['leadid']} is {state} while its referral {referral_id} is {word}"
         if word == "active" and not deal and str(world.center.get(referral_id).external_reference_id) == lead["leadid"]:
             yield f"I1: lead {lead['leadid']} was accepted and has no opportunity"
 
