@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import test_at_b_create as create
+from tests.acceptance import test_at_c_resistance as resistance
 from tests.acceptance import test_at_c_update as update
 from tests.acceptance.world import World
 
@@ -19,7 +20,7 @@ STORIES = [
     update.test_AT_C01_new_revenue,
     update.test_AT_C07_private_deal_becomes_co_sell,
     update.test_AT_C09_visible_deal_cannot_be_hidden,
-    update.test_AT_C15_sync_switched_on_again,
+    resistance.test_AT_C15_sync_switched_on_again,
 ]
 _FORGOTTEN_S = 700
 """Longer than the queues remember the ids of messages."""

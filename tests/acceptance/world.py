@@ -2,7 +2,8 @@
 
 A `World` is one sandbox under one set of app settings. It starts once, many tests share it, and they keep apart by
 using customers and deals of their own; so whatever it counts, it counts by the id of a deal or between two moments. It
-looks at the system from outside only: rows, referrals, requests received, queues and the log, never at `shared`.
+looks at the system from outside only: rows, referrals, requests received, queues and the log, never at `shared`. What
+the simulators can be made to do is in `simulators`.
 """
 
 from __future__ import annotations
@@ -10,25 +11,21 @@ from __future__ import annotations
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from requests import Response
-
-from sandbox.clients import SOLUTION_ID, PartnerCenterPortal, Seller, connection
+from sandbox.clients import SOLUTION_ID, PartnerCenterPortal, Seller
 from sandbox.idle import StillBusy
 from sandbox.layout import QUEUES, Layout
+from sandbox.scenario import FABRIKAM_ADDRESS, FABRIKAM_CONTACT
 from sandbox.supervisor import PARTS, Sandbox
+from tests.acceptance.simulators import REFERRALS, Json, Simulators
 
-type Json = dict[str, Any]
-type Part = Literal["partner_center", "dataverse", "entra", "broker"]
+__all__ = ["REFERRALS", "Json", "World", "Worlds", "unique"]
 
-SIMULATORS: tuple[Part, ...] = ("partner_center", "dataverse", "entra")
 SETTINGS: Mapping[str, object] = {
     "DEBOUNCE_SECONDS": 0.2,
     "SOLUTION_GRACE_SECONDS": 1.5,
@@ -36,52 +33,26 @@ SETTINGS: Mapping[str, object] = {
     "CREATE_LEASE_SECONDS": 2,
 }
 """Waits as short as the machine allows; a variant's settings come on top."""
-REFERRALS = "/v1.0/engagements/referrals"
-_SWITCHES: tuple[tuple[Part, str], ...] = (
-    ("partner_center", "/_sim/quirks"),
-    ("partner_center", "/_sim/delivery"),
-    ("dataverse", "/_sim/events"),
-    ("dataverse", "/_sim/switches"),
-)
 _MOST_VARIANTS = 2
 _LONGEST_GRACE_S = 5
-_WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _numbers = itertools.count(1)
 
 
-@dataclass
-class Tally:
-    """Requests that a simulator received within a `with world.counting(...)` block."""
-
-    requests: list[Json] = field(default_factory=list)
-
-    def count(self, *methods: str, path: str = "/") -> int:
-        """Those of the methods (any when none is named) below a path."""
-        return sum((not methods or one["method"] in methods) and one["path"].startswith(path) for one in self.requests)
-
-
-class World:
+class World(Simulators):
     """One sandbox and its people. `settings` are what this variant sets beyond `SETTINGS`."""
 
     def __init__(self, state: Path, settings: Mapping[str, object]) -> None:
-        self.sandbox = Sandbox(
-            Layout.create(state),
-            settings={**SETTINGS, **settings},
-            parts=tuple(part for part in PARTS if part != "page"),
-        )
-        self.layout: Layout = self.sandbox.layout
-        self._http = connection(self.layout)
-        self._ordinary: dict[tuple[Part, str], Json] = {}
-        """What the simulators' switches say at the start."""
+        parts = [part for part in PARTS if part != "page"]
+        super().__init__(Sandbox(Layout.create(state), settings={**SETTINGS, **settings}, parts=parts))
 
     def start(self) -> None:
         """Start all parts and register the webhook for its four events."""
         self.sandbox.start()
         self.sandbox.register_webhook()
-        self._ordinary = {place: self._sim(place[0], "GET", place[1]).json() for place in _SWITCHES}
+        self.remember_switches()
 
     def stop(self) -> None:
-        self._http.close()
+        self.close()
         self.sandbox.stop()
 
     # -- people ------------------------------------------------------------------------------------------------------
@@ -119,9 +90,7 @@ class World:
             contact_id = self.seller.contact(account_id, **(contact if isinstance(contact, Mapping) else {}))
         if help_option is not None:
             values = {"cosell_howcanmicrosofthelp": help_option, **values}
-        opportunity = self.seller.opportunity(
-            account_id, contact_id, **{"name": f"Contoso analytics {next(_numbers)}", **values}
-        )
+        opportunity = self.seller.opportunity(account_id, contact_id, **{"name": unique("Contoso analytics"), **values})
         for number, solution in enumerate(solutions):
             self.seller.solution(opportunity, solution, f"Warehouse Insight {number or ''}".strip())
         return opportunity
@@ -152,21 +121,8 @@ class World:
             "name": f"Fabrikam rollout {number}",
             "customerProfile": {
                 "name": f"Fabrikam {number}",
-                "address": {
-                    "addressLine1": "12 Harbour Road",
-                    "city": "Portland",
-                    "state": "OR",
-                    "postalCode": f"8{number:04}",
-                    "country": "US",
-                },
-                "team": [
-                    {
-                        "firstName": "Kim",
-                        "lastName": "Berg",
-                        "email": f"kim.berg{number}@fabrikam.example",
-                        "phoneNumber": "+1 503 555 0142",
-                    }
-                ],
+                "address": {**FABRIKAM_ADDRESS, "postalCode": f"8{number:04}"},
+                "team": [{**FABRIKAM_CONTACT, "email": f"kim.berg{number}@fabrikam.example"}],
             },
             "details": {
                 "dealValue": 80000,
@@ -178,10 +134,9 @@ class World:
 
     def start_over(self) -> None:
         """Both systems empty, the queues too, and no webhook registered; for tests of the beginning."""
-        for queue in QUEUES:
-            self._broker("DELETE", f"/queues/{queue}")
-        for part in ("dataverse", "partner_center"):
-            self._sim(part, "POST", "/_sim/reset")
+        self.empty_queues()
+        self.sim("dataverse", "POST", "/_sim/reset")
+        self.sim("partner_center", "POST", "/_sim/reset")
         self.settle()
 
     # -- rest --------------------------------------------------------------------------------------------------------
@@ -235,9 +190,6 @@ class World:
         assert len(rows) == 1, f"{len(rows)} opportunities carry referral {referral_id}"
         return self.opportunity(rows[0]["opportunityid"])
 
-    def lead(self, lead_id: str) -> Json:
-        return self.seller.read("leads", lead_id)
-
     def lead_of(self, referral_id: str) -> Json | None:
         """The lead that carries the referral's id, if there is one; several are a failure."""
         rows = self.seller.find("leads", filter=f"cosell_referralidentifier eq '{referral_id}'")
@@ -246,11 +198,8 @@ class World:
 
     def solutions(self, opportunity_id: str) -> list[Json]:
         """The solution rows, by solution id."""
-        return self.seller.find(
-            "cosell_microsoftsolutions",
-            filter=f"_cosell_opportunityid_value eq {opportunity_id}",
-            orderby="cosell_solutionid",
-        )
+        of_deal = f"_cosell_opportunityid_value eq {opportunity_id}"
+        return self.seller.find("cosell_microsoftsolutions", filter=of_deal, orderby="cosell_solutionid")
 
     def audit(self, row_id: str, table: str = "opportunities") -> list[str]:
         """The lines of the audit column, newest first."""
@@ -276,149 +225,16 @@ class World:
         engagement = self.own_of(opportunity_id)["engagementId"]
         return [one for one in self.portal.engagement(engagement) if one["organizationId"] == "msft"]
 
-    # -- how much was said -------------------------------------------------------------------------------------------
-    def requests(self, part: Part, method: str = "", path: str = "/", client: str | None = None) -> list[Json]:
-        """The requests a simulator received from the connector, oldest first."""
-        asked = {"method": method, "path": path, "client": client or ""}
-        found: list[Json] = self._sim(part, "GET", "/_sim/requests", params=asked).json()
-        return found
-
-    def calls(self, part: Part, method: str, path_prefix: str, client: str | None = None) -> int:
-        return len(self.requests(part, method, path_prefix, client))
-
-    def writes(self, opportunity_id: str) -> int:
-        """The connector's PATCH and POST requests on this opportunity's row that were not refused."""
-        path = f"/api/data/v9.2/opportunities({opportunity_id})"
-        found = self.requests("dataverse", path=path)
-        return sum(one["method"] in _WRITES and (one["status"] or 200) < 400 for one in found)
-
-    def pc_writes(self, referral_id: str) -> int:
-        """The connector's writes to this referral, refused ones too; its creation carries no id and is not counted."""
-        found = self.requests("partner_center", path=f"{REFERRALS}/{referral_id}")
-        return sum(one["method"] in _WRITES for one in found)
-
-    @contextmanager
-    def counting(self, part: Part = "partner_center") -> Iterator[Tally]:
-        """What the connector asks of a simulator while the block runs; filled in when it ends."""
-        before = max((one["n"] for one in self.requests(part)), default=0)
-        tally = Tally()
-        yield tally
-        tally.requests = [one for one in self.requests(part) if one["n"] > before]
-
-    # -- what goes wrong ---------------------------------------------------------------------------------------------
-    def fault(self, part: Part, **fault: Any) -> int:
-        """Plant a fault (docs/sandbox.md has the kinds); its id. Removed when the test ends."""
-        if part == "broker":
-            answer = self._broker("POST", "/faults", json=fault)
-        else:
-            answer = self._sim(part, "POST", "/_sim/faults", json=fault)
-        return int(answer.json()["id"])
-
-    def fired(self, part: Part, fault_id: int) -> int:
-        """How often a planted fault has struck."""
-        listed = self._broker("GET", "/faults") if part == "broker" else self._sim(part, "GET", "/_sim/faults")
-        return int(next(one["fired"] for one in listed.json() if one["id"] == fault_id))
-
-    def clear_faults(self) -> None:
-        self._broker("DELETE", "/faults")
-        for part in SIMULATORS:
-            self._sim(part, "DELETE", "/_sim/faults")
-
-    def advance(self, part: Part | Literal["all"], seconds: float) -> None:
-        """Move a clock forward; for the broker: make what it holds older, so that scheduled messages come due."""
-        for one in (*SIMULATORS, "broker") if part == "all" else (part,):
-            if one == "broker":
-                self._broker("POST", "/clock", json={"advance_s": seconds})
-            else:
-                self._sim(one, "POST", "/_sim/clock", json={"advance_s": seconds})
-
-    def quirks(self, **quirks: Any) -> None:
-        """Set what Partner Center does where its sources are silent (sandbox.partner_center.quirks)."""
-        self._sim("partner_center", "PUT", "/_sim/quirks", json=quirks)
-
-    def partner_center_delivery(self, **settings: Any) -> None:
-        """Set how Partner Center delivers events: mode normal, stopped, drop, duplicate, reorder …"""
-        self._sim("partner_center", "PUT", "/_sim/delivery", json=settings)
-
-    def dataverse_events(self, **settings: Any) -> None:
-        """Set how Dataverse posts its changes, with the same modes."""
-        self._sim("dataverse", "PUT", "/_sim/events", json=settings)
-
-    def dataverse_switches(self, **settings: Any) -> None:
-        self._sim("dataverse", "PUT", "/_sim/switches", json=settings)
-
-    def interleave(self, table: str, row_id: str, times: int = 1, **values: Any) -> None:
-        """Another user's edit gets in right before the connector's next PATCH of the row."""
-        edit = {"table": table, "id": row_id, "values": values, "times": times}
-        self._sim("dataverse", "POST", "/_sim/interleave", json=edit)
-
-    def sim(self, part: Part, method: str, path: str, **arguments: Any) -> Response:
-        """Any request to a simulator's own surface; an error status is a failure."""
-        return (
-            self._broker(method, path, **arguments) if part == "broker" else self._sim(part, method, path, **arguments)
-        )
-
-    # -- the app -----------------------------------------------------------------------------------------------------
-    def function(self, name: str, body: Any = None, **options: Any) -> Response:
-        """Call an HTTP function of the app with its key; any answer is returned."""
-        key = {"x-functions-key": self.layout.host_key}
-        return self._http.post(f"{self.layout.host_url}/api/{name}", json=body, headers=key, timeout=60, **options)
-
-    def post_webhook(self, body: bytes, headers: Mapping[str, str]) -> Response:
-        """Deliver a request to the webhook as anybody on the network could; any answer is returned."""
-        url = f"{self.layout.host_url}/api/partner_center_webhook"
-        return self._http.post(url, data=body, headers=dict(headers), timeout=60)
-
-    def run_timer(self, name: str) -> None:
-        """Run a timer function now and wait for its end; its failure is a failure of the test."""
-        answer = self._http.post(
-            f"{self.layout.host_url}/admin/functions/{name}?wait=true",
-            headers={"x-functions-key": self.layout.host_key},
-            json={},
-            timeout=120,
-        )
-        assert answer.ok, f"{name} failed: {answer.text}"
-
-    def log(self) -> str:
-        """What the host has written since the sandbox began."""
-        return (self.layout.state / "logs" / "host.log").read_text(encoding="utf-8", errors="replace")
-
-    # -- queues ------------------------------------------------------------------------------------------------------
-    def messages(self, queue: str, *, dead_letter: bool = False) -> list[Json]:
-        found: list[Json] = self._broker(
-            "GET", f"/queues/{queue}/messages", params={"dead_letter": str(dead_letter).lower()}
-        ).json()
-        return found
-
-    def parked(self) -> list[Json]:
-        """The messages set aside for a person, oldest first."""
-        return self.messages("parked")
-
-    def dead_letters(self) -> list[Json]:
-        return [message for queue in QUEUES for message in self.messages(queue, dead_letter=True)]
-
     def tidy(self) -> None:
         """After each test: all parts run, no faults, ordinary switches, nothing of a failed test in the queues."""
         self.sandbox.restart_the_ended()
         self.clear_faults()
-        for (part, path), switches in self._ordinary.items():
-            self._sim(part, "PUT", path, json=switches)
+        self.restore_switches()
         try:
             self.settle(5)
         except StillBusy:
-            self._drain()
-
-    def _drain(self) -> None:
-        for queue in QUEUES:
-            self._broker("DELETE", f"/queues/{queue}")
-        self.settle(60)
-
-    def _sim(self, part: str, method: str, path: str, **arguments: Any) -> Response:
-        address = f"https://localhost:{self.layout.ports[part]}"
-        return _ok(self._http.request(method, f"{address}{path}", timeout=30, **arguments))
-
-    def _broker(self, method: str, path: str, **arguments: Any) -> Response:
-        return _ok(self._http.request(method, f"{self.layout.broker_admin_url}{path}", timeout=30, **arguments))
+            self.empty_queues()
+            self.settle(60)
 
 
 class Worlds:
@@ -481,8 +297,3 @@ def _merged(base: Json, changes: Mapping[str, Any]) -> Json:
         inner = both.get(name)
         both[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
     return both
-
-
-def _ok(answer: Response) -> Response:
-    assert answer.ok, f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:300]}"
-    return answer
