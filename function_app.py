@@ -84,6 +84,12 @@ def sweep(timer: func.TimerRequest) -> None:
     connector().sweep()
 
 
+@app.timer_trigger("timer", schedule="0 30 2 * * *")
+def compare(timer: func.TimerRequest) -> None:
+    """Once a night, compare every open deal."""
+    connector().compare()
+
+
 @app.timer_trigger("timer", schedule="0 0 7 * * *")
 def remind(timer: func.TimerRequest) -> None:
     """Remind of inbound deals that are about to expire."""

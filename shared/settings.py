@@ -202,6 +202,9 @@ class Settings(BaseModel):
         None, description="Teams workflow or incoming webhook for new inbound deals, expiring deals and failures"
     )
     look_back_hours: float = Field(2, gt=0, le=8760, description="How far the sweep looks back")
+    nightly_look_back_days: float = Field(
+        14, gt=0, le=365, description="How far the nightly comparison looks back at Partner Center, besides open deals"
+    )
     dry_run: YesNo = Field(False, description="Log planned writes, write nothing")
 
     @property

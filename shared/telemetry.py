@@ -34,7 +34,10 @@ class Redaction(logging.Filter):
         try:
             record.msg, record.args = redact(record.getMessage(), self.secrets), ()
         except (TypeError, ValueError, KeyError):  # a library's wrong format; its arguments may be anything
-            record.msg, record.args = f"a log line that cannot be formatted: {redact(str(record.msg))}", ()
+            record.msg, record.args = (
+                f"a log line that cannot be formatted: {redact(str(record.msg), self.secrets)}",
+                (),
+            )
         if record.exc_info and record.exc_info[1] is not None:
             record.exc_text = redact(describe(record.exc_info[1]), self.secrets)
         record.exc_info = None  # a handler would print the words that were left out

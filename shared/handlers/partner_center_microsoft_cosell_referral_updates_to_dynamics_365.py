@@ -72,6 +72,8 @@ def _missing(connections: Connections, microsofts: Referral, own: Referral) -> s
         return "the deal is not taken into the CRM"
     if own.external_reference_id and not connections.recreate_missing:
         return "CRM_ID_NOT_FOUND: the record the deal names does not exist"
+    if connections.review_inbound and classify.inbound(own):
+        return "the deal awaits review"  # approving it reads Microsoft's record too
     if connections.dry_run:
         return "the deal's opportunity is not made, as DRY_RUN is on"
     raise NotYet(

@@ -12,16 +12,21 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.connections import Connections
+from shared.domain.opportunity import OPEN
 from shared.handlers.opportunities import guid
 from shared.messages import Hint, Queue
 from shared.ports import Condition
 
 _log = logging.getLogger("cosell.sweep")
-_MOST = 5000
+_MOST = 1_000_000
+"""More than any pipeline holds: everything is meant."""
 
 
-def handle(connections: Connections, look_back: timedelta, *, send: bool = True) -> str:
-    """Hints for everything changed within `look_back` on either side; how many, in words."""
+def handle(connections: Connections, look_back: timedelta, *, all_open_deals: bool = False, send: bool = True) -> str:
+    """Hints for everything changed within `look_back` on either side; how many, in words.
+
+    `all_open_deals`: in the CRM every open shared deal, however long ago it was changed.
+    """
     now = connections.clock()
     since = now - look_back
     referrals = opportunities = 0
@@ -29,7 +34,7 @@ def handle(connections: Connections, look_back: timedelta, *, send: bool = True)
         referrals += 1
         if send:
             connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
-    for hint in _opportunities(connections, since, now):
+    for hint in _opportunities(connections, None if all_open_deals else since, now):
         opportunities += 1
         if send:
             connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
@@ -43,8 +48,9 @@ def _referrals(connections: Connections, since: datetime, now: datetime) -> Iter
             yield Hint(subject="referral", id=uuid.UUID(known), reason="sweep", version=_minute(now))
 
 
-def _opportunities(connections: Connections, since: datetime, now: datetime) -> Iterator[Hint]:
-    where = [Condition("cosell_syncwithpartnercenter", True), Condition("modifiedon", since, "ge")]
+def _opportunities(connections: Connections, since: datetime | None, now: datetime) -> Iterator[Hint]:
+    changed = Condition("modifiedon", since, "ge") if since else Condition("statecode", OPEN)
+    where = [Condition("cosell_syncwithpartnercenter", True), changed]
     rows = connections.dataverse.find("opportunity", where, ("name",), order_by="modifiedon asc", limit=_MOST)
     for row in rows:
         yield Hint(subject="opportunity", id=uuid.UUID(row.id), reason="sweep", version=_minute(now))
