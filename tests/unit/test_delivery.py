@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.delivery import LADDER_S, SHORT_S, WAITING_S, Delivery
+from shared import row_event
+from shared.delivery import LADDER_S, SHORT_S, WAITING_S, Delivery, Envelope, foreseen
 from shared.dry_run import DryRun
 from shared.errors import (
     AuthorizationError,
@@ -28,6 +29,7 @@ from shared.errors import (
 from shared.messages import Hint, ParkedMessage, Queue, parse
 from tests.fakes.clock import START, VirtualClock
 from tests.fakes.service_bus import FakeQueues
+from tests.unit import dataverse_messages
 
 QUEUE = Queue.PARTNER_CENTER_EVENTS
 HINT = Hint(subject="referral", id=uuid.UUID(int=7), reason="referral-updated", correlation_id=uuid.UUID(int=9))
@@ -257,3 +259,29 @@ def test_another_ladder() -> None:
     desk.delivery = Delivery(desk.queues, desk.clock, ladder_s=(1, 2))
     assert desk.waits() == [1, 2]
     assert len(desk.queues.parked()) == 1
+
+
+# -- what is kept of a message -----------------------------------------------------------------------------------------
+def test_a_change_goes_back_to_the_queue_without_its_words() -> None:
+    desk = Desk(None)
+
+    def fail(event: row_event.RowEvent) -> str:
+        raise _error(Unavailable)
+
+    text = dataverse_messages.body(dataverse_messages.UPDATE)
+    desk.delivery.run(Queue.DYNAMICS_365_OPPORTUNITIES, text, row_event.parse, fail)
+    (kept,) = desk.queues.bodies(Queue.DYNAMICS_365_OPPORTUNITIES)
+    assert "Fabrikam" not in kept
+    again = row_event.parse(Envelope.model_validate_json(kept).body)
+    assert again.operation_id == row_event.parse(text).operation_id
+
+
+def test_nothing_but_our_own_errors_leaves_a_function() -> None:
+    with pytest.raises(Bug, match="UNFORESEEN") as caught, foreseen():
+        raise ZeroDivisionError("ada@customer.example")
+    assert "ada@" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    with pytest.raises(Throttled), foreseen():
+        raise _error(Throttled)
+    with foreseen():
+        pass

@@ -256,3 +256,16 @@ def test_a_new_opportunity_and_its_referral_are_in_step() -> None:
     row = pairs.opportunity({**columns, "cosell_respondby": None})
     plan = merge(SyncState(), found, row, known)
     assert (plan.to_crm, plan.to_pc, plan.notes, plan.problems) == ((), (), (), ())
+
+
+def test_the_base_of_a_record_is_what_was_written() -> None:
+    known = pairs.terms()
+    long = "word " * 3000
+    found = pairs.referral({"details.notes": long, "campaignId": None, "details.currency": "XTS"})
+    base = incoming.base(found, known.mapping.opportunity, known)
+    assert base["closing_date"] == ("2026-06-30", "2026-06-30")
+    pc, crm = base["notes"]
+    assert pc == long.strip()
+    assert isinstance(crm, str)
+    assert len(crm) <= 2000
+    assert not {"deal_value", "currency", "campaign_code", "customer", "solutions"} & base.keys()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from shared.domain.changes import overruled
 from shared.domain.plan import Change, Plan, merge, unknown_currency
 from shared.domain.state import SyncState
 from shared.domain.terms import Terms
@@ -153,3 +154,47 @@ def test_an_overlay_may_stop_one_direction(
     known = pairs.terms(mapping=mapping.model_copy(update={"opportunity": rows}))
     plan = _merge((1, "NOK"), BASE, known)
     assert (_short(plan.to_crm), _short(plan.to_pc)) == (to_crm, to_pc)
+
+
+def test_a_value_that_an_overlay_keeps_out_stays_out_when_the_currency_comes() -> None:
+    mapping = pairs.mapping()
+    rows = tuple(
+        row.model_copy(update={"to_crm": frozenset({"create"})}) if row.field == "deal_value" else row
+        for row in mapping.opportunity
+    )
+    known = pairs.terms(mapping=mapping.model_copy(update={"opportunity": rows}))
+    assert _short(_merge((1, "EUR"), BASE, known).to_crm) == {"currency": "EUR"}
+
+
+@pytest.mark.parametrize(("policy", "side"), [("pc", "crm"), ("crm", "pc")])
+def test_a_decided_conflict_stays_decided(policy: str, side: Literal["crm", "pc"]) -> None:
+    """One flow writes its own side for another reason, which makes it the newer one; the other comes late."""
+    known = pairs.terms(conflict=policy)
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    found, row = pairs.referral({"details.dealValue": 1}), pairs.opportunity({"estimatedvalue": Decimal(2)})
+    plan = merge(base, found, row, known)
+    (change,) = plan.to_crm + plan.to_pc
+    assert change.decided
+    state = overruled(base, (change,), side)
+    for turned in ("pc", "crm", "manual"):
+        after = merge(state, found, row, pairs.terms(conflict=turned))
+        (again,) = after.to_crm + after.to_pc
+        assert (again.new, again.conflict) == (change.new, False)
+        assert bool(after.to_crm) is bool(plan.to_crm)
+    newer = merge(state, found, pairs.opportunity({"estimatedvalue": Decimal(3)}), known)
+    assert len(newer.to_crm + newer.to_pc) == 1, "a later edit of a person is an edit"
+
+
+def test_a_conflict_without_a_base_can_be_decided_too() -> None:
+    known = pairs.terms(conflict="pc")
+    found, row = pairs.referral({"details.dealValue": 1}), pairs.opportunity({"estimatedvalue": Decimal(2)})
+    plan = merge(SyncState(), found, row, known)
+    state = overruled(SyncState(), tuple(change for change in plan.to_crm if change.decided), "crm")
+    assert _short(merge(state, found, row, pairs.terms(conflict="crm")).to_crm) == {"deal_value": "1.00"}
+
+
+def test_joined_notes_are_not_a_decided_conflict() -> None:
+    known = pairs.terms()
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    plan = merge(base, pairs.referral({"details.notes": "A"}), pairs.opportunity({"description": "B"}), known)
+    assert not any(change.decided for change in plan.to_crm + plan.to_pc)

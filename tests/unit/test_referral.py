@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shared.domain.paths import place, reach
-from shared.domain.referral import Referral
+from shared.domain.referral import Address, Referral
 from tests.unit import pairs
 
 
@@ -32,6 +33,17 @@ def test_members_are_found_whatever_their_casing() -> None:
 def test_the_exact_spelling_wins_over_another_casing() -> None:
     assert _read({"Name": "odd", "name": "exact"}).name == "exact"
     assert _read({"name": "exact", "NAME": "odd"}).name == "exact"
+
+
+def test_models_are_taken_as_they_are() -> None:
+    address = Address(city="Bergen")
+    assert Referral.model_validate({"customerProfile": {"address": address}}).customer_profile.address.city == "Bergen"
+
+
+@pytest.mark.parametrize("document", [[], "text", 5, None])
+def test_what_is_no_document_is_no_referral(document: object) -> None:
+    with pytest.raises(ValidationError):
+        Referral.model_validate(document)
 
 
 def test_unknown_members_are_kept() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import DataProblem
 from shared.row_event import parse
-from tests.unit.dataverse_messages import DELETE, NOBODY, OPERATION_ID, ROW_ID, STEP_ID, UPDATE, USER_ID, body
+from tests.unit.dataverse_messages import DELETE, NOBODY, OPERATION_ID, ROW_ID, STEP_ID, UPDATE, USER_ID, body, entity
 
 
 def test_an_update_as_dataverse_posts_it() -> None:
@@ -157,3 +157,29 @@ def test_the_type_may_stand_anywhere_in_an_object() -> None:
     value = {"Attributes": [{"key": "a", "value": reference}, {"key": "b", "value": {"LogicalName": "x", "Id": "y"}}]}
     event = parse(json.dumps({**UPDATE, "InputParameters": [{"key": "Target", "value": value}]}))
     assert event.target == {"a": ("account", ROW_ID), "b": ("x", "y")}
+
+
+# -- what goes back to a queue -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "message", [UPDATE, DELETE, {**UPDATE, "SharedVariables": TAG}, {**UPDATE, "InputParameters": None},
+                {**UPDATE, "OperationId": None}],
+    ids=["update", "delete", "tagged", "oversized", "without operation id"],
+)  # fmt: skip
+def test_the_essence_is_the_same_change_without_words(message: dict[str, Any]) -> None:
+    event = parse(body(message))
+    again = parse(event.essence())
+    kept = ("message", "table", "row_id", "user_id", "operation_id", "organization_id", "correlation_id", "tagged",
+            "complete")  # fmt: skip
+    assert [getattr(again, name) for name in kept] == [getattr(event, name) for name in kept]
+    assert again.target.keys() == event.target.keys()
+    for column in ("estimatedvalue", "cosell_syncstatus", "modifiedby", "cosell_syncwithpartnercenter", "statecode"):
+        assert again.known(column) == event.known(column)
+    assert parse(again.essence()) == again
+    for word in ("Fabrikam", "Old text", "Mozilla"):
+        assert word not in event.essence()
+
+
+def test_ids_are_no_words() -> None:
+    target = entity({"a": ROW_ID, "cosell_referralidentifier": "c0a1-b2", "cosell_solutionid": "free text", "b": None})
+    event = parse(parse(body(UPDATE, InputParameters=[{"key": "Target", "value": target}])).essence())
+    assert event.target == {"a": ROW_ID, "cosell_referralidentifier": "c0a1-b2", "cosell_solutionid": None, "b": None}

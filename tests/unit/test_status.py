@@ -11,7 +11,16 @@ import pytest
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.state import SyncState
-from shared.domain.status import TERMINAL, Closing, Decision, close_reason, decide, of_opportunity, of_referral
+from shared.domain.status import (
+    TERMINAL,
+    Closing,
+    Decision,
+    close_reason,
+    decide,
+    late_edit,
+    of_opportunity,
+    of_referral,
+)
 from shared.domain.terms import Statuses
 from tests.unit import pairs
 
@@ -293,3 +302,7 @@ def test_an_ending_at_partner_center_waits_for_nobody(pc: str) -> None:
 def test_the_reason_of_a_loss(option: int | None, statuscode: int, reason: str) -> None:
     row = pairs.opportunity({"cosell_closereason": option, "statecode": 2, "statuscode": statuscode})
     assert close_reason(row, pairs.terms()) == reason
+
+
+def test_a_late_edit_is_the_same_news_as_a_reopened_deal() -> None:
+    assert late_edit() == _decide("won", "open", base=("won", "won")).problem
