@@ -52,6 +52,8 @@ def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Te
 def _require_columns(mapping: Mapping, dataverse: Dataverse) -> None:
     found = check(mapping, {table: dataverse.columns(table) for table in TABLES})
     wrong = [f"{finding.problem} (field {finding.row.field})" for finding in found if finding.fatal]
+    if mapping.deal_value_fallback and mapping.deal_value_fallback not in dataverse.columns("opportunity"):
+        wrong.append(f"there is no column opportunity.{mapping.deal_value_fallback} (setting DEAL_VALUE_FALLBACK)")
     if wrong:
         raise ConfigurationError(
             "MAPPING_COLUMN_UNUSABLE",
