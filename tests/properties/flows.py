@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from shared.domain import incoming, outgoing
-from shared.domain.changes import overruled
+from shared.domain.changes import Plan, announced, overruled, settled
 from shared.domain.opportunity import Opportunity
-from shared.domain.plan import Plan, merge, settled
+from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.rules import RULES
@@ -100,15 +100,19 @@ class Pair:
         self.writes["crm"] += 1
         return True
 
-    def flow_5(self) -> bool:
+    def flow_5(self, *, dies_after_sending: bool = False) -> bool:
         """The CRM's values to Partner Center, restored columns and the base into the CRM."""
         plan, row = self.plan, self.row
         operations = outgoing.operations(plan.to_pc, row, self.known)
         if operations:
+            self.state = announced(parse(self.state), plan.to_pc, row, self.known).to_json()
+            self.edit_crm({})
             assert len({path for _, path, _ in operations}) == len(operations)
             self.edit_pc({path[1:].replace("/", "."): _json(value) for _, path, value in operations})
             self.writes["pc"] += 1
-        state = settled(parse(self.state), plan.to_pc, self.referral, row, self.known, side="pc")
+            if dies_after_sending:
+                return True
+        state = settled(parse(self.state).but(sent={}), plan.to_pc, self.referral, row, self.known, side="pc")
         state = state.with_seen(plan.agreed)
         self.told += [note.code for note in (*plan.notes, *plan.problems)]
         restored = {

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from shared.domain.changes import overruled
+from shared.domain.changes import announced, overruled
 from shared.domain.plan import Change, Plan, merge, unknown_currency
 from shared.domain.state import SyncState
 from shared.domain.terms import Terms
@@ -198,3 +198,25 @@ def test_joined_notes_are_not_a_decided_conflict() -> None:
     base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
     plan = merge(base, pairs.referral({"details.notes": "A"}), pairs.opportunity({"description": "B"}), known)
     assert not any(change.decided for change in plan.to_crm + plan.to_pc)
+
+
+def test_what_was_announced_and_arrived_is_nobodys_change() -> None:
+    known = pairs.terms(conflict="pc")
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    edited = pairs.opportunity({"estimatedvalue": Decimal(2)})
+    state = announced(base, merge(base, pairs.referral(), edited, known).to_pc, edited, known)
+    assert state.seen == base.seen, "not the base yet: it may never arrive"
+    arrived, again = pairs.referral({"details.dealValue": 2}), pairs.opportunity({"estimatedvalue": Decimal(3)})
+    plan = merge(state, arrived, again, known)
+    assert (_short(plan.to_pc), plan.to_crm) == ({"deal_value": "3.00"}, ()), "the later edit, not a conflict"
+    after = announced(state, plan.to_pc, again, known)
+    assert after.seen["deal_value"] == state.sent["deal_value"], "what arrived is the base"
+    lost = merge(state, pairs.referral(), again, known)
+    assert _short(lost.to_pc) == {"deal_value": "3.00"}, "what never arrived is sent again, as it now is"
+
+
+def test_half_a_join_is_not_announced() -> None:
+    known = pairs.terms()
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    found, row = pairs.referral({"details.notes": "A"}), pairs.opportunity({"description": "B"})
+    assert announced(base, merge(base, found, row, known).to_pc, row, known).sent == {}

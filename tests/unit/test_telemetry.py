@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.redaction import redact
-from shared.telemetry import Redaction, describe
+from shared.telemetry import Redaction, configure, describe
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,23 @@ def test_a_traceback_keeps_the_places_and_loses_the_words() -> None:
 
 def test_our_own_errors_keep_their_sentence() -> None:
     assert "SB_DOWN: Service Bus is down." in describe(_raised(Unavailable("SB_DOWN", "Service Bus is down.")))
+
+
+def test_the_net_lies_under_every_logger() -> None:
+    before = logging.getLogRecordFactory()
+    try:
+        configure(["hunter2hunter2"])
+        configure(["hunter2hunter2"])
+        record = logging.getLogRecordFactory()("any", logging.INFO, "f.py", 1, "a %s", ("hunter2hunter2",), None)
+        assert record.getMessage() == "a ***"
+    finally:
+        logging.setLogRecordFactory(before)
+
+
+def test_a_chain_of_causes_has_an_end() -> None:
+    error: Exception = ValueError("0")
+    for number in range(20):
+        following = ValueError(str(number))
+        following.__cause__ = error
+        error = following
+    assert describe(error).count("ValueError") == 5
