@@ -88,6 +88,16 @@ def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportun
     return state.but(seen=seen, sent=sent)
 
 
+def to_be_created(opportunity: Opportunity, terms: Terms) -> dict[str, Seen]:
+    """What a referral made from the opportunity as it is will hold, for `SyncState.sent`: fields that change later."""
+    values = {
+        row.field: fingerprint(RULES[row.rule].from_opportunity(opportunity, row, terms))
+        for row in terms.mapping.opportunity
+        if row.outbound("create", terms.profile) and row.outbound("update", terms.profile) and row.rule != "visibility"
+    }
+    return {name: Seen(pc=value, crm=value) for name, value in values.items()}
+
+
 def overruled(state: SyncState, lost: tuple[Change, ...], side: Literal["pc", "crm"]) -> SyncState:
     """The state when `side` lost these conflicts and is about to be written for another reason.
 

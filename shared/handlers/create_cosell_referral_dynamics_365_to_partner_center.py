@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from shared.connections import Connections
 from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
+from shared.domain.changes import to_be_created
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
@@ -58,7 +59,19 @@ def _prepare(hint: Hint, connections: Connections) -> str:
     held = opportunity.state.reservation
     if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
         raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
-    return _Creation(hint, connections, _reserve(hint, connections, opportunity), resumed=held is not None).run()
+    found_own = None if opportunity.referral_id else _search(connections, opportunity)
+    reserved = _reserve(connections, opportunity, creates=not (opportunity.referral_id or found_own))
+    return _Creation(hint, connections, reserved, found_own, resumed=held is not None).run()
+
+
+def _search(connections: Connections, opportunity: Opportunity) -> Referral | None:
+    """A referral of ours that carries the opportunity's id: an earlier run was interrupted, or a colleague made it.
+
+    Searched before the reservation: whoever creates between the two changes the version that it is written under.
+    """
+    since = connections.clock() - _LOOK_BACK
+    named = connections.partner_center.find_by_external_reference(opportunity.id, since)
+    return next((referral for referral in named if not referral.is_microsofts), None)
 
 
 def _still_entering(opportunity: Opportunity, connections: Connections) -> float:
@@ -85,12 +98,19 @@ def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text:
     return "blocked"
 
 
-def _reserve(hint: Hint, connections: Connections, opportunity: Opportunity) -> Opportunity:
-    """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is."""
+def _reserve(connections: Connections, opportunity: Opportunity, *, creates: bool) -> Opportunity:
+    """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is.
+
+    `creates`: the values about to be sent are written down with it. An edit on either side, however long the creation
+    then takes, is told from them.
+    """
     if connections.dry_run:
         return opportunity
     reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()))
-    write_back(connections, opportunity, opportunity.state.but(reservation=reservation), sync_status="pending")
+    state = opportunity.state.but(reservation=reservation)
+    if creates:
+        state = state.but(sent=to_be_created(opportunity, connections.terms))
+    write_back(connections, opportunity, state, sync_status="pending")
     reserved = load(connections, opportunity.id)
     if reserved.state.reservation != reservation:
         raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
@@ -104,6 +124,7 @@ class _Creation:
     hint: Hint
     connections: Connections
     opportunity: Opportunity
+    found: Referral | None
     resumed: bool
 
     def run(self) -> str:
@@ -133,9 +154,7 @@ class _Creation:
         center, opportunity = self.connections.partner_center, self.opportunity
         if opportunity.referral_id:
             return center.get(opportunity.referral_id)
-        since = self.connections.clock() - _LOOK_BACK
-        known = [r for r in center.find_by_external_reference(opportunity.id, since) if not r.is_microsofts]
-        own = known[0] if known else center.create(outgoing.own_body(opportunity, self.connections.terms))
+        own = self.found or center.create(outgoing.own_body(opportunity, self.connections.terms))
         again_on_conflict(lambda: self._link(own))
         return own
 
@@ -195,11 +214,12 @@ class _Creation:
         )  # fmt: skip
 
     def _state(self, state: SyncState, own: Referral, microsofts: Referral | None) -> SyncState:
-        """What was sent is the base; a column edited meanwhile still differs from it and goes out next."""
+        """What was sent is the base; what either side edited meanwhile still differs from it and travels next."""
         terms = self.connections.terms
         seen: dict[str, tuple[Canonical, Canonical]] = {}
+        sent = state.sent if self._first else {}
         for row in terms.mapping.opportunity:
-            if not self._first and row.field not in _CONVERTED:
+            if row.field in sent or (not self._first and row.field not in _CONVERTED):
                 continue
             rule = RULES[row.rule]
             pc, crm = rule.from_referral(own, row, terms), rule.from_opportunity(self.opportunity, row, terms)
@@ -208,15 +228,19 @@ class _Creation:
             held = rule.as_crm(pc, row, terms)
             same = not row.outbound("update", terms.profile) or row.field in _CONVERTED or crm in (pc, held)
             seen[row.field] = (pc, crm if same else held)
-        return state.with_seen(seen).but(
-            referral_id=own.id.lower(),
-            engagement_id=own.engagement_id,
-            microsoft_referral_id=microsofts.id.lower() if microsofts else state.microsoft_referral_id,
-            etag=own.e_tag,
-            referral_at=own.updated_date_time,
-            outbound=state.outbound or self._first,
-            status_pc=status_table.of_referral(own),
-            status_crm=status_table.of_opportunity(self.opportunity, terms),
-            reservation=None,
-            problem=None,
+        return (
+            state.but(seen={**state.seen, **sent}, sent={} if self._first else state.sent)
+            .with_seen(seen)
+            .but(
+                referral_id=own.id.lower(),
+                engagement_id=own.engagement_id,
+                microsoft_referral_id=microsofts.id.lower() if microsofts else state.microsoft_referral_id,
+                etag=own.e_tag,
+                referral_at=own.updated_date_time,
+                outbound=state.outbound or self._first,
+                status_pc=status_table.of_referral(own),
+                status_crm=status_table.of_opportunity(self.opportunity, terms),
+                reservation=None,
+                problem=None,
+            )
         )

@@ -144,7 +144,9 @@ def _agreed(
         pc, crm = rule.from_referral(referral, row, terms), rule.from_opportunity(opportunity, row, terms)
         if row.rule == "solutions":
             crm = pc  # their rows were just made; any other is a seller's and still to be sent
-        if pc is None or not row.outbound("update", terms.profile) or crm in (pc, rule.as_crm(pc, row, terms)):
+        # A choice may have got its default from Dynamics 365; anything else in an unmapped column is a seller's.
+        blank = pc is None and (crm is None or row.rule in ("stage", "choice"))
+        if blank or not row.outbound("update", terms.profile) or crm in (pc, rule.as_crm(pc, row, terms)):
             agreed[row.field] = (pc, crm)
     return agreed
 

@@ -83,6 +83,8 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
     if opportunity_id is None:
         return inbound_deals.create(hint, connections, referral)
     opportunity = load(connections, opportunity_id)
+    if opportunity.referral_id is not None:
+        raise Conflict("LINKED_MEANWHILE", "Another run linked the lead's opportunity.", "It is read again.")
     terms, owner = connections.terms, customers.owner(connections, referral)
     values = {
         **incoming.mapped(referral, terms.mapping.opportunity, terms),
