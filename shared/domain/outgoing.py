@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from shared.domain.mapping import MappingRow
-from shared.domain.opportunity import Opportunity
+from shared.domain.opportunity import Opportunity, solution_id
 from shared.domain.paths import place
 from shared.domain.plan import Change
-from shared.domain.referral import MICROSOFT, Referral
+from shared.domain.referral import MICROSOFT, Referral, Solution
 from shared.domain.required import wants_help
 from shared.domain.row import Row
 from shared.domain.rules import RULES
@@ -79,10 +79,12 @@ def is_visible(opportunity: Opportunity, terms: Terms) -> bool:
     return row is not None and RULES["visibility"].from_opportunity(opportunity, row, terms) == "visible"
 
 
-def solution_tags(opportunity: Opportunity) -> list[dict[str, str]]:
-    """Concrete solutions by id, Microsoft's predefined areas as categories."""
+def solution_tags(opportunity: Opportunity, known: Iterable[Solution] = ()) -> list[dict[str, Any]]:
+    """Concrete solutions by id, Microsoft's predefined areas as categories; those already `known` as they are there."""
+    there = {solution_id(tag.id): tag.model_dump(by_alias=True, exclude_none=True) for tag in known}
     return [
-        {"id": key, "name": name or key, "type": "Name" if key.startswith("SOL-") or "-" in key else "Category"}
+        there.get(key)
+        or {"id": key, "name": name or key, "type": "Name" if key.startswith("SOL-") or "-" in key else "Category"}
         for key, name in opportunity.solutions.items()
     ]
 
@@ -133,20 +135,27 @@ def _account_value(account: Row, row: MappingRow, terms: Terms) -> str | None:
     return (text.upper() if row.rule == "country" else text) or None
 
 
-def operations(changes: Iterable[Change], opportunity: Opportunity, terms: Terms) -> list[Operation]:
-    """The JSON Patch of a plan's changes; value and currency always travel together."""
+def operations(
+    changes: Iterable[Change], opportunity: Opportunity, terms: Terms, referral: Referral | None = None
+) -> list[Operation]:
+    """The JSON Patch of a plan's changes; value and currency always travel together.
+
+    The list of solutions is replaced as a whole: what `referral` says of those that stay (price, publisher) is kept.
+    """
     values: dict[str, tuple[MappingRow, Canonical]] = {c.row.field: (c.row, c.new) for c in changes}
     if {"deal_value", "currency"} & values.keys():
         for row in filter(None, map(terms.mapping.row, ("deal_value", "currency"))):
             amount = RULES[row.rule].from_opportunity(opportunity, row, terms)
             if row.field not in values and amount is not None:
                 values[row.field] = (row, amount)
-    return [("replace", row.patch_path, _property(row, value, opportunity, terms)) for row, value in values.values()]
+    tags = solution_tags(opportunity, referral.details.requirements.solutions if referral else ())
+    return [
+        ("replace", row.patch_path, tags if row.rule == "solutions" else _property(row, value, terms))
+        for row, value in values.values()
+    ]
 
 
-def _property(row: MappingRow, value: Canonical, opportunity: Opportunity, terms: Terms) -> Any:
-    if row.rule == "solutions":
-        return solution_tags(opportunity)
+def _property(row: MappingRow, value: Canonical, terms: Terms) -> Any:
     converted = RULES[row.rule].to_property(value, row, terms)
     return "" if converted is None and RULES[row.rule].blank_to_pc else converted
 

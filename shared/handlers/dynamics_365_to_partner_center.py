@@ -115,7 +115,7 @@ class _Run:
     def _send(self, changes: Sequence[Change], decision: Decision) -> DataProblem | None:
         """PATCH the referral; a refusal is returned, so that the seller can be told."""
         first, *rest = decision.send or (None,)
-        operations = outgoing.operations(changes, self.opportunity, self.connections.terms)
+        operations = outgoing.operations(changes, self.opportunity, self.connections.terms, self.referral)
         if first is not None:
             operations += outgoing.status_operations(*first)
             if decision.pc == "new" and self.referral.external_reference_id != self.opportunity.id:

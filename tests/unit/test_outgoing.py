@@ -284,6 +284,20 @@ def test_the_whole_list_of_solutions_is_sent() -> None:
     assert [tag["id"] for tag in operation[2]] == ["SOL-1", "SOL-2"]
 
 
+def test_what_partner_center_knows_of_a_solution_is_kept() -> None:
+    """The list is replaced as a whole; price and publisher stand only there."""
+    known, path = pairs.terms(), "details.requirements.solutions"
+    tag = {"id": "sol-1", "name": "One", "type": "Name", "price": 99.5, "quantity": None, "publisherName": "Fjordvik"}
+    found = pairs.referral({path: [tag, {"id": "SOL-2", "name": "Two", "type": "Name"}]})
+    base = pairs.in_step(found, pairs.opportunity(solutions={"SOL-1": "One", "SOL-2": "Two"}), known)
+    row = pairs.opportunity(solutions={"SOL-1": "Renamed", "SOL-3": "Three"})
+    ((_, _, tags),) = operations(merge(base, found, row, known).to_pc, row, known, found)
+    assert tags == [
+        {"id": "sol-1", "name": "One", "type": "Name", "price": 99.5, "publisherName": "Fjordvik"},
+        {"id": "SOL-3", "name": "Three", "type": "Name"},
+    ]
+
+
 def test_a_private_deal_is_shown_to_microsofts_sellers() -> None:
     known, share = pairs.terms(), "consent.consentToShareReferralWithMicrosoftSellers"
     hidden = pairs.opportunity({"cosell_referralvisibility": None})
