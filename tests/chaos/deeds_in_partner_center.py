@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos import canaries
 from tests.chaos.deeds_in_crm import CrmDeeds, from_here, solution
 from tests.fakes.partner_center import OWN_ORGANIZATION
-from tests.fakes.referral_rules import Document
+from tests.fakes.referral_rules import MICROSOFT, Document
 
 if TYPE_CHECKING:
     from tests.chaos.people import Step
@@ -40,7 +40,12 @@ class PartnerCenterDeeds(CrmDeeds):
     def portal_deal_for_opportunity(self, step: Step) -> bool:
         """A deal that names an opportunity which is not synchronised yet."""
         row = self._pick(step, synced=False)
-        if row is None or row.get("cosell_referralidentifier") or row["opportunityid"] in self._named():
+        if (
+            row is None
+            or row.get("cosell_referralidentifier")
+            or row.get("originatingleadid")
+            or row["opportunityid"] in self._named()
+        ):
             return False
         self.center.create({**self._body(step), "externalReferenceId": row["opportunityid"]})
         return True
@@ -88,7 +93,7 @@ class PartnerCenterDeeds(CrmDeeds):
 
     def microsoft_accepts(self, step: Step) -> bool:
         document = self._referral(step, "New", organization="msft")
-        if document is None:
+        if document is None or self._asked_twice(document):
             return False
         self.center.microsoft(document["engagementId"], "Accepted", msx_id=f"7-{step.number}")
         return True
@@ -101,10 +106,16 @@ class PartnerCenterDeeds(CrmDeeds):
 
     def _microsoft_closes(self, step: Step, status: str, substatus: str) -> bool:
         document = self._referral(step, status, organization="msft")
-        if document is None:
+        if document is None or self._asked_twice(document):
             return False
         self.center.microsoft(document["engagementId"], substatus)
         return True
+
+    def _asked_twice(self, document: Document) -> bool:
+        """Microsoft declined and was asked again: its deeds here are for engagements with one record of its own."""
+        engagement = document["engagementId"]
+        theirs = (d for d in self.center.documents.values() if d["organizationId"] == MICROSOFT)
+        return sum(d["engagementId"] == engagement for d in theirs) > 1
 
     def expire(self, step: Step) -> bool:
         document = self._referral(step, "New")
