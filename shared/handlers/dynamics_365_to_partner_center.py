@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.connections import Connections
 from shared.domain import audit, outgoing
@@ -50,7 +51,12 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
     if opportunity.referral_id is None:
         connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
         return "to be created"
-    if opportunity.state.linking or opportunity.state.reservation is not None:
+    held = opportunity.state.reservation
+    if held and held.at + timedelta(seconds=connections.create_lease_s) <= connections.clock():
+        # Whoever held it died, and flow 2's own message may have met a deal whose sync was off.
+        connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
+        return "creation taken up again"
+    if opportunity.state.linking or held:
         raise NotYet(
             "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."
         )
