@@ -43,18 +43,25 @@ class Hand:
         self.now += by
 
 
-_trapped: list[list[str]] = []
+_trapped: list[tuple[list[str], frozenset[int]]] = []
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _trapped or not event.startswith("socket."):
         return
-    if event == "socket.getaddrinfo" and not _is_literal(str(arguments[0])):
-        _trapped[-1].append(f"resolve {arguments[0]}")
+    attempts, allowed = _trapped[-1]
+    if event == "socket.getaddrinfo" and not _is_literal(str(arguments[0])) and arguments[1] not in allowed:
+        attempts.append(f"resolve {arguments[0]}")
         raise OSError("trapped")
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and _is_ours(arguments[1], allowed):
+        return
     if event in ("socket.connect", "socket.sendto", "socket.gethostbyname"):
-        _trapped[-1].append(f"{event} {arguments[-1]}")
+        attempts.append(f"{event} {arguments[-1]}")
         raise OSError("trapped")
+
+
+def _is_ours(address: tuple[Any, ...], allowed: frozenset[int]) -> bool:
+    return address[0] in ("127.0.0.1", "::1") and address[1] in allowed
 
 
 def _is_literal(host: str) -> bool:
@@ -69,11 +76,11 @@ sys.addaudithook(_hook)  # the interpreter itself reports each look-up and conne
 
 
 @contextmanager
-def trapped_network() -> Iterator[list[str]]:
-    """Every name look-up and connection of this process fails, and is listed."""
+def trapped_network(*allowed: int) -> Iterator[list[str]]:
+    """Every name look-up and connection of this process fails, and is listed, but to these ports of loopback."""
     attempts: list[str] = []
-    _trapped.append(attempts)
+    _trapped.append((attempts, frozenset(allowed)))
     try:
         yield attempts
     finally:
-        _trapped.remove(attempts)
+        _trapped.pop()
