@@ -51,6 +51,7 @@ class ScriptedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two packets; the second must not wait for an ACK
 
             def handle_any(self) -> None:
                 outer._handle(self)
