@@ -88,10 +88,12 @@ class _Run:
             state = state.but(terminal_since=None)
         done: tuple[Change, ...] = () if decision.held else plan.to_pc
         written = self._announce(done)
-        state = state.but(seen=written.seen, sent={})
+        state = state.but(seen=written.seen, sent=written.sent)
         refusal = self._send(done, decision)
         if refusal is not None:
             self._read_again(written)
+            refused = {change.row.field for change in done}
+            state = state.but(sent={field: value for field, value in state.sent.items() if field not in refused})
             return self._refused(refusal, state, decision)
         state = settled(state, done, self.referral, self.opportunity, terms, side="pc").with_seen(plan.agreed)
         self._read_again(written)
