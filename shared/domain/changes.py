@@ -77,7 +77,7 @@ def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, oppo
 
 def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportunity, terms: Terms) -> SyncState:
     """The state to write before `changes` go to Partner Center; what went before them and arrived becomes the base."""
-    seen, sent = dict(state.seen), {}
+    seen, sent = dict(state.seen), dict(state.sent)
     for change in changes:
         field_, before = change.row.field, state.sent.get(change.row.field)
         if before and before.pc == fingerprint(change.old):
