@@ -112,7 +112,7 @@ class Pair:
             self.writes["pc"] += 1
             if dies_after_sending:
                 return True
-        state = settled(parse(self.state).but(sent={}), plan.to_pc, self.referral, row, self.known, side="pc")
+        state = settled(parse(self.state), plan.to_pc, self.referral, row, self.known, side="pc")
         state = state.with_seen(plan.agreed)
         self.told += [note.code for note in (*plan.notes, *plan.problems)]
         restored = {

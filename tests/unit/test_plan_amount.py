@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
-from shared.domain.changes import announced, overruled
+from shared.domain.changes import announced, overruled, to_be_created
+from shared.domain.outgoing import own_body
 from shared.domain.plan import Change, Plan, merge, unknown_currency
-from shared.domain.state import SyncState
+from shared.domain.referral import Referral
+from shared.domain.state import Seen, SyncState
 from shared.domain.terms import Terms
 from tests.unit import pairs
 
@@ -210,7 +212,8 @@ def test_what_was_announced_and_arrived_is_nobodys_change() -> None:
     plan = merge(state, arrived, again, known)
     assert (_short(plan.to_pc), plan.to_crm) == ({"deal_value": "3.00"}, ()), "the later edit, not a conflict"
     after = announced(state, plan.to_pc, again, known)
-    assert after.seen["deal_value"] == state.sent["deal_value"], "what arrived is the base"
+    arrived_as = state.sent["deal_value"]
+    assert after.seen["deal_value"] == Seen(pc=arrived_as.pc, crm=arrived_as.crm), "what arrived is the base"
     lost = merge(state, pairs.referral(), again, known)
     assert _short(lost.to_pc) == {"deal_value": "3.00"}, "what never arrived is sent again, as it now is"
 
@@ -220,3 +223,18 @@ def test_half_a_join_is_not_announced() -> None:
     base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
     found, row = pairs.referral({"details.notes": "A"}), pairs.opportunity({"description": "B"})
     assert announced(base, merge(base, found, row, known).to_pc, row, known).sent == {}
+
+
+@pytest.mark.parametrize("policy", ["latest", "pc", "crm"])
+def test_an_edit_while_the_referral_is_being_created_is_sent(policy: Literal["latest", "pc", "crm"]) -> None:
+    """What the new referral was made from is announced with the reservation; there is no base yet."""
+    known = pairs.terms(conflict=policy)
+    made_from = pairs.opportunity({"estimatedvalue": Decimal(5), "description": "First."}, currency="EUR")
+    state = SyncState(sent=to_be_created(made_from, known))
+    created = Referral.model_validate({**own_body(made_from, known), "updatedDateTime": "2026-03-09T00:00:00Z"})
+    same = merge(state, created, made_from, known)
+    assert (same.to_crm, same.to_pc) == ((), ())
+    edited = pairs.opportunity({"estimatedvalue": Decimal(6), "description": "Second."}, currency="EUR")
+    plan = merge(state, created, edited, known)
+    assert (_short(plan.to_pc), plan.to_crm) == ({"deal_value": "6.00", "notes": "Second."}, ())
+    assert not {"visibility", "name", "help"} & state.sent.keys()
