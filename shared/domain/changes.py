@@ -15,7 +15,7 @@ from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.rules import RULES
-from shared.domain.state import Canonical, Seen, SyncState, fingerprint
+from shared.domain.state import Canonical, Seen, Sent, SyncState, fingerprint
 from shared.domain.terms import Terms
 
 
@@ -81,21 +81,21 @@ def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportun
     for change in changes:
         field_, before = change.row.field, state.sent.get(change.row.field)
         if before and before.pc == fingerprint(change.old):
-            seen[field_] = before
+            seen[field_] = Seen(pc=before.pc, crm=before.crm)
         if change.settles:
             crm = RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)
-            sent[field_] = Seen(pc=fingerprint(change.new), crm=fingerprint(crm))
+            sent[field_] = Sent(pc=fingerprint(change.new), crm=fingerprint(crm), before=fingerprint(change.old))
     return state.but(seen=seen, sent=sent)
 
 
-def to_be_created(opportunity: Opportunity, terms: Terms) -> dict[str, Seen]:
+def to_be_created(opportunity: Opportunity, terms: Terms) -> dict[str, Sent]:
     """What a referral made from the opportunity as it is will hold, for `SyncState.sent`: fields that change later."""
     values = {
         row.field: fingerprint(RULES[row.rule].from_opportunity(opportunity, row, terms))
         for row in terms.mapping.opportunity
         if row.outbound("create", terms.profile) and row.outbound("update", terms.profile) and row.rule != "visibility"
     }
-    return {name: Seen(pc=value, crm=value) for name, value in values.items()}
+    return {name: Sent(pc=value, crm=value, before="") for name, value in values.items()}
 
 
 def overruled(state: SyncState, lost: tuple[Change, ...], side: Literal["pc", "crm"]) -> SyncState:

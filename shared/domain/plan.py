@@ -84,8 +84,11 @@ class _Merge:
                 self.confirmed.append(Change(row, _remembered(seen.crm), crm))
             return
         sent = self.state.sent.get(row.field)
-        if sent is not None and sent.pc == fingerprint(pc):  # our own value, not yet written down as the base
-            seen, pc_changed, crm_changed = sent, False, fingerprint(crm) != sent.crm
+        if sent is not None and fingerprint(pc) != sent.before:  # it has arrived, and is not yet written down as base
+            seen, pc_changed, crm_changed = sent, fingerprint(pc) != sent.pc, fingerprint(crm) != sent.crm
+            if not (pc_changed or crm_changed):
+                self.agreed[row.field] = (pc, crm)
+                return
         pc_comes = pc_changed and self._takes_from_pc(row, rule, seen, pc, crm)
         crm_goes = crm_changed and self._goes_to_pc(row, rule, seen, pc, crm, filled=pc_comes)
         if pc_comes and crm_goes:

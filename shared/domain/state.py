@@ -38,6 +38,13 @@ class Seen(BaseModel):
     crm: str | None = None
 
 
+class Sent(Seen):
+    """What both sides hold of one field once a value on its way to Partner Center has arrived."""
+
+    before: str | None = None
+    """Partner Center's value when it was sent; "" when there was no referral yet. Still there: nothing has arrived."""
+
+
 class Reservation(BaseModel):
     """Flow 2 is about to create the referral: whoever comes next looks for it first (decision A4)."""
 
@@ -65,11 +72,11 @@ class SyncState(BaseModel):
     outbound: bool = False
     """Whether the deal was created from the CRM."""
     seen: dict[str, Seen] = {}
-    sent: dict[str, Seen] = {}
-    """What is on its way to Partner Center: the base of these fields once it has arrived there.
+    sent: dict[str, Sent] = {}
+    """What is on its way to Partner Center: the base of these fields as soon as its value is no longer the one before.
 
-    Written before the PATCH. Who finds it after a crash, or after a seller's next edit, knows a value at Partner Center
-    for our own and does not take it for somebody's change.
+    Written before the PATCH. Who finds it after a crash, or after a seller's next edit, knows our own value at Partner
+    Center from a person's, and a person's as made after ours.
     """
     status_pc: str | None = None
     status_crm: str | None = None

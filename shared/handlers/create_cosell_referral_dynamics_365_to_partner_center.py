@@ -20,7 +20,7 @@ from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import Canonical, Reservation, SyncState, fingerprint
+from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, NotYet, Throttled, Unavailable, UnknownOutcome
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
@@ -217,7 +217,7 @@ class _Creation:
         """What was sent is the base; what either side edited meanwhile still differs from it and travels next."""
         terms = self.connections.terms
         seen: dict[str, tuple[Canonical, Canonical]] = {}
-        sent = state.sent if self._first else {}
+        sent = {f: Seen(pc=v.pc, crm=v.crm) for f, v in state.sent.items()} if self._first else {}
         for row in terms.mapping.opportunity:
             if row.field in sent or (not self._first and row.field not in _CONVERTED):
                 continue
