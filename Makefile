@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test check setup clean
+.PHONY: run test check mutate setup clean
 
 run: setup
 	@$(PYTHON) -m sandbox $(ARGS)
@@ -15,6 +15,12 @@ check: setup
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@$(PYTHON) .ci/secret_scan.py
+	@$(PYTHON) .ci/dependency_scan.py
+
+mutate: setup
+	@nice $(PYTHON) -m mutmut run --max-children 2
+	@$(PYTHON) .ci/mutation_score.py
 
 setup: .venv/ready
 
@@ -22,4 +28,4 @@ setup: .venv/ready
 	@bash .ci/make-venv
 
 clean:
-	rm -rf .venv .sandbox
+	rm -rf .venv .sandbox mutants
