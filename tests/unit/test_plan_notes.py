@@ -29,10 +29,6 @@ def _values(changes: tuple[Change, ...]) -> dict[str, Any]:
     return {change.row.field: change.new for change in changes}
 
 
-def _codes(plan: Plan) -> list[str]:
-    return [note.code for note in (*plan.notes, *plan.problems, *plan.inbound_problems)]
-
-
 LONG = " ".join(f"Sentence {n} of a long story." for n in range(450))
 assert len(LONG) > 12_000
 
