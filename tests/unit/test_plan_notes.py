@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain import texts
+from shared.domain.changes import announced
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import Change, Plan, merge, settled
 from shared.domain.state import SyncState
@@ -193,3 +194,14 @@ def test_remembered_values_come_back_readable() -> None:
     base, held = _shortened(known)
     again = merge(base, pairs.referral({"details.notes": held}), pairs.opportunity({"description": held}), known)
     assert [change.old for change in again.confirmed] == [None], "a long text is only known by its hash"
+
+
+def test_an_announced_addition_that_arrived_is_agreed_although_the_texts_differ() -> None:
+    known = pairs.terms()
+    base, held = _shortened(known)
+    row = pairs.opportunity({"description": f"{held}\nCalled again."})
+    plan = merge(base, pairs.referral({"details.notes": LONG}), row, known)
+    whole = f"{LONG}\n\nCalled again."
+    after = merge(announced(base, plan.to_pc, row, known), pairs.referral({"details.notes": whole}), row, known)
+    assert (after.to_crm, after.to_pc) == ((), ())
+    assert after.agreed["notes"] == (whole, f"{held}\nCalled again.")
