@@ -97,7 +97,7 @@ class _Merge:
             self.agreed.pop(row.field, None)  # the CRM's value is about to be replaced: no base before that
             self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
         elif crm_goes:
-            self._send(row, seen, pc, crm)
+            self._send(row, pc, crm)
 
     def _takes_from_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
         if not row.inbound("update", self.terms.profile):
@@ -145,12 +145,11 @@ class _Merge:
         rule, terms = RULES[row.rule], self.terms
         return rule.from_referral(self.referral, row, terms), rule.from_opportunity(self.opportunity, row, terms)
 
-    def _send(self, row: MappingRow, seen: Seen | None, pc: Canonical, crm: Canonical) -> None:
+    def _send(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
         """The CRM's value for Partner Center; a note the CRM could only hold in part is added to, never shortened."""
-        new = crm
-        shortened = row.rule == "notes" and seen is not None and seen.pc != seen.crm
-        if shortened and isinstance(pc, str) and isinstance(crm, str):
-            new = texts.appended(pc, str(RULES[row.rule].as_crm(pc, row, self.terms)), crm)
+        new, held = crm, RULES[row.rule].as_crm(pc, row, self.terms)
+        if row.rule == "notes" and held != pc and isinstance(pc, str) and isinstance(crm, str):
+            new = texts.appended(pc, str(held), crm)
         if new == pc:
             self.agreed[row.field] = (pc, crm)
         else:
