@@ -16,7 +16,7 @@ from shared.connections import Connections
 from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.changes import to_be_created
-from shared.domain.opportunity import Opportunity
+from shared.domain.opportunity import OPEN, Opportunity
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
@@ -48,6 +48,9 @@ def _prepare(hint: Hint, connections: Connections) -> str:
     complete = opportunity.referral_id and (opportunity.microsoft_referral_id or not asks)
     if complete and opportunity.state.reservation is None:
         return "already created"
+    if opportunity.referral_id and opportunity.statecode != OPEN:  # too late to ask Microsoft for help
+        write_back(connections, opportunity, opportunity.state.but(reservation=None))
+        return "closed"
     found = violations(opportunity, connections.terms)
     if found:
         wait = _still_entering(opportunity, connections) if all(v.entering for v in found) else 0

@@ -80,12 +80,10 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
     columns |= {**incoming.standing(referral, terms, None), **incoming.changed(plan.to_crm, referral, terms)}
     write_related(connections, opportunity, plan.to_crm, referral)
     state = settled(state, plan.to_crm, referral, opportunity, terms, side="crm").with_seen(plan.agreed)
-    state = state.but(
-        etag=referral.e_tag,
-        referral_at=referral.updated_date_time,
-        status_pc=status_table.of_referral(referral),
-        status_crm=status_table.of_opportunity(opportunity, terms),
-    )
+    pc, crm = status_table.of_referral(referral), status_table.of_opportunity(opportunity, terms)
+    if pc not in status_table.TERMINAL and crm in ("open", "hold"):
+        state = state.but(status_pc=pc, status_crm=crm)  # an ending is brought over, or told, by the next look
+    state = state.but(etag=referral.e_tag, referral_at=referral.updated_date_time)
     text = "; ".join(["linked to the referral that names it", *(change.describe() for change in plan.to_crm)])
     line = _line(hint, connections, referral, "LINK", True, text)
     write_back(connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync")

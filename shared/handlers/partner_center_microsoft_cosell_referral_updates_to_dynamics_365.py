@@ -49,7 +49,8 @@ def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Refer
         return "sync is off"
     if opportunity.state.reservation is not None:
         raise NotYet("CREATION_RESERVED", "The deal is being created.", "It is tried again by itself.")
-    refuse_stale(opportunity.state.microsoft_at, microsofts)
+    if opportunity.state.microsoft_referral_id == microsofts.id.lower():
+        refuse_stale(opportunity.state.microsoft_at, microsofts)
     row, columns = opportunity.row, incoming.microsoft_columns(microsofts)
     columns["cosell_dealtype"] = connections.terms.mapping.option("deal_type", "co_sell")
     status, identifier = columns["cosell_microsoftstatus"], columns.get("cosell_microsoftcrmidentifier")

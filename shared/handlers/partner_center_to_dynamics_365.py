@@ -105,7 +105,11 @@ def _named(hint: Hint, connections: Connections, referral: Referral, opportunity
         raise _being_created()
     if opportunity.referral_id is not None:
         return "CRM_ID_DUPLICATE: the opportunity belongs to another referral"
-    return inbound_deals.link(hint, connections, opportunity, referral)
+    inbound_deals.link(hint, connections, opportunity, referral)
+    outward = {"subject": "opportunity", "id": uuid.UUID(opportunity_id), "reason": "linked", "attempt": 0}
+    connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint.model_copy(update=outward))
+    _Run(hint, connections, load(connections, opportunity_id), referral).run()
+    return "linked"
 
 
 def _being_created() -> NotYet:
