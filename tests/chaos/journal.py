@@ -69,6 +69,8 @@ class Journal:
         """(side, record id, field, value) → when the connector last wrote it."""
         self._written: dict[tuple[str, str], str] = {}
         """(side, record id) → the notes a person last wrote there."""
+        self._shown: dict[tuple[str, str], int] = {}
+        """(side, record id) → when those notes stood on the other side as well, for people there to replace."""
         self._documents: dict[str, Document] = {}
         dataverse.rows.on_change.append(self._on_change)
         center.on_event.append(self._on_event)
@@ -187,7 +189,8 @@ class Journal:
         there = self._edited.get((PC if side == CRM else CRM, other, name), 0)
         written = self._written.get((side, record), "")
         if name == "notes":
-            if here > equal and written in old and written not in (new or ""):
+            shown = self._shown.get((side, record), 0)
+            if here > max(equal, shown) and written in old and written not in (new or ""):
                 self.violation("I4", f"notes a person wrote at {side} ({record}) are lost: {written!r:.60}")
         elif here > equal >= there:
             self.violation(
@@ -201,6 +204,11 @@ class Journal:
         for name, (column, member, read) in FIELDS.items():
             if read(row.get(column)) == read(document["details"].get(member)):
                 self._equal[opportunity_id, document["id"], name] = self._moment
+        sides = (CRM, opportunity_id, document["details"].get("notes")), (PC, document["id"], row.get("description"))
+        for side, record, other in sides:
+            written = self._written.get((side, record))
+            if written and written in (other or ""):
+                self._shown[side, record] = self._moment
 
     def _document_of(self, opportunity_id: str, row: Stored) -> Document | None:
         linked = row.get(_REFERRAL_ID)
