@@ -83,8 +83,9 @@ class _Merge:
             if seen is not None:
                 self.confirmed.append(Change(row, _remembered(seen.crm), crm))
             return
-        sent = self.state.sent.get(row.field)
-        if sent is not None and fingerprint(pc) != sent.before:  # it has arrived, and is not yet written down as base
+        sent, now = self.state.sent.get(row.field), fingerprint(pc)
+        # What was sent has arrived, and is not yet written down as the base; a text that never did must not be lost.
+        if sent is not None and (now == sent.pc or (now != sent.before and row.rule != "notes")):
             seen, pc_changed, crm_changed = sent, fingerprint(pc) != sent.pc, fingerprint(crm) != sent.crm
             if not (pc_changed or crm_changed):
                 self.agreed[row.field] = (pc, crm)
