@@ -13,6 +13,8 @@ from shared.connections import Connections
 from shared.messages import Hint, Queue
 from shared.row_event import RowEvent
 
+SWEEP = "sweep"
+"""Reason of a hint that no event caused."""
 MERGE = "merge"
 """Reason of a hint from one flow to the other about what the other has to write; such a hint never causes another."""
 

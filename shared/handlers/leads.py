@@ -66,6 +66,8 @@ def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) 
         values = {"statecode": DISQUALIFIED, "statuscode": CANCELED, "cosell_audit": text}
         connections.dataverse.update("lead", lead.id, values, lead.etag)
         return "lead disqualified"
+    if word == "new" and state != OPEN:  # what a seller decided was never heard of
+        return _answer(connections, referral, state)
     if not referral.external_reference_id and not referral.is_closed:
         _name_record(connections, referral, lead.id)
     return "no difference"
@@ -131,8 +133,10 @@ def answer(event: RowEvent, connections: Connections) -> str:
     if known is None or state == OPEN:
         return "no answer to a referral"
     referral = connections.partner_center.get(known)
-    if status_table.of_referral(referral) != "new":
-        return "answered already"
+    return _answer(connections, referral, state) if status_table.of_referral(referral) == "new" else "answered already"
+
+
+def _answer(connections: Connections, referral: Referral, state: int) -> str:
     if state == DISQUALIFIED:
         steps = outgoing.status_operations("Closed", "Declined", "Others")
     else:

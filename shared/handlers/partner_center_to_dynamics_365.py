@@ -22,7 +22,7 @@ from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import inbound_deals, leads, other_partners
-from shared.handlers.forwarding import MERGE
+from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, Hint, Queue
 
@@ -102,6 +102,8 @@ def _named(hint: Hint, connections: Connections, referral: Referral, opportunity
     except NotFound:
         return "CRM_ID_NOT_FOUND: the record the referral names does not exist"
     if opportunity.state.reservation is not None:
+        if not opportunity.synced:
+            return "sync is off"  # switched off while flow 2 was at work, which goes on when sync is on again
         raise _being_created()
     if opportunity.referral_id is not None:
         return "CRM_ID_DUPLICATE: the opportunity belongs to another referral"
@@ -246,7 +248,7 @@ class _Run:
             )
             self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
         microsofts = guid_of(self.opportunity.microsoft_referral_id)
-        if microsofts and self.referral.e_tag != self.opportunity.state.etag:
+        if microsofts and (self.hint.reason == SWEEP or self.referral.e_tag != self.opportunity.state.etag):
             engagement = guid_of(self.referral.engagement_id)
             hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
             self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from shared.connections import Connections
 from shared.domain.opportunity import OPEN
+from shared.handlers.forwarding import SWEEP
 from shared.handlers.opportunities import guid
 from shared.messages import Hint, Queue
 from shared.ports import Condition
@@ -30,7 +31,8 @@ def handle(connections: Connections, look_back: timedelta, *, all_open_deals: bo
     now = connections.clock()
     since = now - look_back
     referrals = opportunities = 0
-    for hint in _referrals(connections, since, now):
+    named = {hint.id: hint for hint in (*_referrals(connections, since, now), *_leads(connections, since, now))}
+    for hint in named.values():
         referrals += 1
         if send:
             connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
@@ -45,7 +47,16 @@ def handle(connections: Connections, look_back: timedelta, *, all_open_deals: bo
 def _referrals(connections: Connections, since: datetime, now: datetime) -> Iterator[Hint]:
     for referral in connections.partner_center.updated_since(since):
         if known := guid(referral.id):
-            yield Hint(subject="referral", id=uuid.UUID(known), reason="sweep", version=_minute(now))
+            yield Hint(subject="referral", id=uuid.UUID(known), reason=SWEEP, version=_minute(now))
+
+
+def _leads(connections: Connections, since: datetime, now: datetime) -> Iterator[Hint]:
+    """Referrals of the leads that a seller may have answered."""
+    where = [Condition("cosell_referralidentifier", None, "ne"), Condition("modifiedon", since, "ge")]
+    columns = ("cosell_referralidentifier",)
+    for row in connections.dataverse.find("lead", where, columns, order_by="modifiedon asc", limit=_MOST):
+        if known := guid(row.text("cosell_referralidentifier")):
+            yield Hint(subject="referral", id=uuid.UUID(known), reason=SWEEP, version=_minute(now))
 
 
 def _opportunities(connections: Connections, since: datetime | None, now: datetime) -> Iterator[Hint]:
@@ -53,7 +64,7 @@ def _opportunities(connections: Connections, since: datetime | None, now: dateti
     where = [Condition("cosell_syncwithpartnercenter", True), changed]
     rows = connections.dataverse.find("opportunity", where, ("name",), order_by="modifiedon asc", limit=_MOST)
     for row in rows:
-        yield Hint(subject="opportunity", id=uuid.UUID(row.id), reason="sweep", version=_minute(now))
+        yield Hint(subject="opportunity", id=uuid.UUID(row.id), reason=SWEEP, version=_minute(now))
 
 
 def _minute(now: datetime) -> str:
