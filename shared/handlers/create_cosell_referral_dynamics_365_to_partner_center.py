@@ -217,7 +217,10 @@ class _Creation:
         )  # fmt: skip
 
     def _state(self, state: SyncState, own: Referral, microsofts: Referral | None) -> SyncState:
-        """What was sent is the base; what either side edited meanwhile still differs from it and travels next."""
+        """What was sent is the base; what either side edited meanwhile still differs from it and travels next.
+
+        Of a referral that a colleague made, a value that differs is nobody's base: the next merge decides.
+        """
         terms = self.connections.terms
         seen: dict[str, tuple[Canonical, Canonical]] = {}
         sent = {f: Seen(pc=v.pc, crm=v.crm) for f, v in state.sent.items()} if self._first else {}
@@ -228,9 +231,9 @@ class _Creation:
             pc, crm = rule.from_referral(own, row, terms), rule.from_opportunity(self.opportunity, row, terms)
             if row.rule == "visibility" and microsofts:
                 crm = "visible"
-            held = rule.as_crm(pc, row, terms)
-            same = not row.outbound("update", terms.profile) or row.field in _CONVERTED or crm in (pc, held)
-            seen[row.field] = (pc, crm if same else held)
+            settled = not row.outbound("update", terms.profile) or row.field in _CONVERTED
+            if settled or crm in (pc, rule.as_crm(pc, row, terms)):
+                seen[row.field] = (pc, crm)
         return (
             state.but(seen={**state.seen, **sent}, sent={} if self._first else state.sent)
             .with_seen(seen)

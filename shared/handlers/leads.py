@@ -11,8 +11,10 @@ import contextlib
 from shared.connections import Connections
 from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
+from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup, Row
+from shared.domain.rules import RULES
 from shared.domain.state import COLUMN, SyncState
 from shared.errors import Conflict, DataProblem, NotFound
 from shared.handlers import customers, inbound_deals
@@ -88,8 +90,10 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
     if opportunity.referral_id is not None:
         raise Conflict("LINKED_MEANWHILE", "Another run linked the lead's opportunity.", "It is read again.")
     terms, owner = connections.terms, customers.owner(connections, referral)
+    edited = _edited(connections, lead, opportunity)
+    taken = [row for row in terms.mapping.opportunity if row.field not in edited]
     values = {
-        **incoming.mapped(referral, terms.mapping.opportunity, terms),
+        **incoming.mapped(referral, taken, terms),
         **incoming.identity(referral, terms),
         **incoming.direction(referral, terms),
         **incoming.standing(referral, terms, None),
@@ -103,10 +107,25 @@ def _qualify(hint: Hint, connections: Connections, lead: Row, referral: Referral
         linking=True,
         status_pc=status_table.of_referral(referral),
         status_crm=status_table.of_opportunity(opportunity, terms),
-    ).with_seen(incoming.base(referral, terms.mapping.opportunity, terms))
+    ).with_seen(incoming.base(referral, taken, terms))
     connections.dataverse.update("opportunity", opportunity.id, {**values, COLUMN: state.to_json()}, opportunity.etag)
     inbound_deals.complete(hint, connections, load(connections, opportunity_id), referral)
     return "lead qualified"
+
+
+def _edited(connections: Connections, lead: Row, opportunity: Opportunity) -> set[str]:
+    """Fields in which the opportunity no longer holds what it got from the lead: a seller was quicker than we."""
+    terms, source = connections.terms, {row.field: row for row in connections.terms.mapping.lead}
+    columns = tuple({row.column for row in source.values()})
+    origin = Opportunity(connections.dataverse.get("lead", lead.id, columns))
+    found = set()
+    for row in terms.mapping.opportunity:
+        if row.field in source and row.field != "currency":
+            crm = RULES[row.rule].from_opportunity(opportunity, row, terms)
+            copied = RULES[row.rule].from_opportunity(origin, source[row.field], terms)
+            if crm not in (None, copied):
+                found.add(row.field)
+    return found
 
 
 def _made_opportunity(connections: Connections, lead: Row, customer: Lookup | None) -> str:
