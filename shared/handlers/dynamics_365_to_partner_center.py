@@ -20,7 +20,7 @@ from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import SyncState, fingerprint
+from shared.domain.state import Canonical, SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
 from shared.handlers import copies
@@ -96,6 +96,8 @@ class _Run:
             state = state.but(sent={field: value for field, value in state.sent.items() if field not in refused})
             return self._refused(refusal, state, decision)
         state = settled(state, done, self.referral, self.opportunity, terms, side="pc").with_seen(plan.agreed)
+        if decision.held and decision.send:
+            state = state.with_seen(self._left(plan.to_pc))  # declined: what was kept for an acceptance stays here
         self._read_again(written)
         self._forward(plan, decision)
         return self._write_back(plan, decision, done, state)
@@ -214,15 +216,17 @@ class _Run:
         problem = decision.problem or (status_table.late_edit() if late else None)
         if problem is None:
             return "closed"
-        # What the CRM holds, not what would have been sent: else a note that is added to comes with every look.
-        terms = self.connections.terms
-        agreed = {
-            c.row.field: (c.old, RULES[c.row.rule].from_opportunity(self.opportunity, c.row, terms)) for c in late
-        }
-        state = state.with_seen({**plan.agreed, **agreed}).but(status_crm=decision.crm)
+        state = state.with_seen({**plan.agreed, **self._left(late)}).but(status_crm=decision.crm)
         line = self._line(False, str(problem))
         write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
         return "refused: closed"
+
+    def _left(self, changes: Sequence[Change]) -> dict[str, tuple[Canonical, Canonical]]:
+        """The base of changes that will never be sent: what the CRM holds, not what would have gone out."""
+        terms = self.connections.terms
+        return {
+            c.row.field: (c.old, RULES[c.row.rule].from_opportunity(self.opportunity, c.row, terms)) for c in changes
+        }
 
     def _refused(self, problem: DataProblem, state: SyncState, decision: Decision) -> str:
         """Partner Center said no. The seller reads why; an acceptance that failed is taken back."""
