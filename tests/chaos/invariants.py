@@ -18,6 +18,7 @@ from shared.domain.referral import Referral
 from shared.domain.required import violations as missing_data
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
+from shared.domain.state import COLUMN, parse
 from shared.handlers import opportunities
 from tests.chaos import canaries
 from tests.fakes.partner_center import OWN_ORGANIZATION
@@ -25,6 +26,7 @@ from tests.fakes.partner_center import OWN_ORGANIZATION
 if TYPE_CHECKING:
     from tests.chaos.world import World
 
+_SYNC = "cosell_syncwithpartnercenter"
 _REFERRAL_ID = "cosell_referralidentifier"
 _COMPARED_ELSEWHERE = ("help", "customer", "name")
 """Cannot be changed at Partner Center once a deal exists."""
@@ -168,8 +170,9 @@ def _referral(world: World, calm: Connections, referral: Referral) -> Iterator[s
         return
     if referral.external_reference_id:
         row = rows.get("opportunity", referral.external_reference_id)
-        if row is None or row.get(_REFERRAL_ID):
-            return  # its record was deleted, or belongs to another deal
+        switched_off = row is not None and parse(row.get(COLUMN)).reservation and not row.get(_SYNC)
+        if row is None or row.get(_REFERRAL_ID) or switched_off:
+            return  # its record was deleted, belongs to another deal, or was switched off while it was being shared
         yield f"I1: referral {referral.id} names opportunity {referral.external_reference_id} and was never linked"
         return
     if classify.wanted(classify.kind(referral), calm.inbound):
