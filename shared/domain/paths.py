@@ -18,7 +18,7 @@ _STEP = re.compile(r"(\w+)(?:\[([\w ]+)\])?")
 def reach(source: Any, path: str) -> Any:
     """The value at `path`, or None."""
     value = source
-    for name, key in _STEP.findall(path):
+    for name, key in _steps(path):
         value = _member(value, name)
         if key and value is not None:
             value = _entry(value, key)
@@ -29,7 +29,7 @@ def reach(source: Any, path: str) -> Any:
 
 def place(document: dict[str, Any], path: str, value: Any) -> None:
     """Set the value at `path` in a JSON document, making objects on the way; `[Type]` appends `{type, id}`."""
-    *parents, last = _STEP.findall(path)
+    *parents, last = _steps(path)
     target = document
     for name, _ in parents:
         target = target.setdefault(name, {})
@@ -42,19 +42,27 @@ def place(document: dict[str, Any], path: str, value: Any) -> None:
 
 def _member(value: Any, name: str) -> Any:
     if isinstance(value, BaseModel):
-        field = _fields(type(value)).get(name.lower())
+        field = _attribute(type(value), name)
         if field is not None:
             return getattr(value, field)
         value = value.model_extra or {}
     if isinstance(value, dict):
-        return next((content for key, content in value.items() if str(key).lower() == name.lower()), None)
+        wanted = name.lower()
+        return next((content for key, content in value.items() if str(key).lower() == wanted), None)
     return None
 
 
 @cache
-def _fields(model: type[BaseModel]) -> dict[str, str]:
-    """Member as JSON spells it, lower-case → attribute."""
-    return {(info.alias or field).lower(): field for field, info in model.model_fields.items()}
+def _steps(path: str) -> list[tuple[str, str]]:
+    """Member and key of each step; paths come from the mapping table, so there are few."""
+    return _STEP.findall(path)
+
+
+@cache
+def _attribute(model: type[BaseModel], member: str) -> str | None:
+    """The attribute that holds a member, however JSON spells it."""
+    names = ((info.alias or field, field) for field, info in model.model_fields.items())
+    return next((field for name, field in names if name.lower() == member.lower()), None)
 
 
 def _entry(value: Any, key: str) -> Any:

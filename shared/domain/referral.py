@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -99,13 +100,19 @@ class Wire(BaseModel):
     def _fold_case(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        known = {(field.alias or name).lower(): field.alias or name for name, field in cls.model_fields.items()}
+        known = _members(cls)
         folded: dict[str, Any] = {}
         for key, value in data.items():
             name = known.get(str(key).lower(), str(key))
             if name not in folded or key == name:
                 folded[name] = value
         return folded
+
+
+@cache
+def _members(model: type[BaseModel]) -> dict[str, str]:
+    """Member in lower case → as the model spells it."""
+    return {(field.alias or name).lower(): field.alias or name for name, field in model.model_fields.items()}
 
 
 class Member(Wire):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 CONTINUED = "… [continued in a note]"
-_CONTROLS = dict.fromkeys(code for code in range(32) if chr(code) not in "\n\t")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f]")
+"""All but tab and line feed."""
 
 
 def units(text: str) -> int:
     """Length in UTF-16 code units; an emoji counts two."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def whole_characters(text: str) -> str:
@@ -19,7 +22,7 @@ def whole_characters(text: str) -> str:
 def normal(text: str) -> str:
     """One form for comparing: LF line ends, no control characters, no half characters, no white space at the end."""
     text = whole_characters(text).replace("\r\n", "\n").replace("\r", "\n")
-    return text.translate(_CONTROLS).rstrip()
+    return _CONTROLS.sub("", text).rstrip()
 
 
 def one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ from tests.unit.test_outgoing import CONTRACT, needs_contract
 COUNT = 10_000
 HALVES = 2
 """The referrals are shared out to this many tests, so that two cores can take one each."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Names a generated referral; written out only when an assertion fails."""
+
+    seed: str
+    number: int
+    document: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, number {self.number}: {json.dumps(self.document)[:2000]}"
 
 
 def _row(referral: Referral, known: Terms) -> Opportunity:
@@ -70,7 +83,7 @@ def test_there_and_back(half: int) -> None:
     for number in range(COUNT // HALVES):
         document = source.referral()
         referral = Referral.model_validate(document)
-        case = f"seed P14/{half}, number {number}: {json.dumps(document)[:2000]}"
+        case = _Case(f"P14/{half}", number, document)
         kinds.add(classify.kind(referral))
         incoming.lead(referral, known)
         row = _row(referral, known)
@@ -85,16 +98,16 @@ def test_there_and_back(half: int) -> None:
         for field in TRAVELS:
             assert _value(field, back, known) == _value(field, referral, known), f"{field}: {case}"
         shared = _value("visibility", referral, known) == "visible" or _value("help", referral, known) is not None
-        assert (_value("visibility", back, known) == "visible") == shared, case
+        assert (_value("visibility", back, known) == "visible") == shared, f"{case}"
         intent = _value("purchase_intent", referral, known)
-        assert _value("purchase_intent", back, known) == (intent or "HaveNotDecided"), case
+        assert _value("purchase_intent", back, known) == (intent or "HaveNotDecided"), f"{case}"
         _same_customer(referral, back, known, case)
     assert kinds == {"private", "partner_led", "co_sell", "lead", "marketplace_lead", "partner_to_partner"}
     assert sent > COUNT // HALVES // 2
     _covers_every_word(source)
 
 
-def _same_customer(referral: Referral, back: Referral, known: Terms, case: str) -> None:
+def _same_customer(referral: Referral, back: Referral, known: Terms, case: _Case) -> None:
     for row in known.mapping.account:
         rule = RULES[row.rule]
         there, again = (rule.as_crm(rule.from_referral(one, row, known), row, known) for one in (referral, back))

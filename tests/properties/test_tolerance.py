@@ -10,13 +10,16 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from shared.domain import classify, incoming, status
+from shared.domain.opportunity import Opportunity
 from shared.domain.outgoing import microsoft_body, operations
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.state import SyncState, parse
+from shared.domain.terms import Terms
 from shared.errors import DataProblem
 from shared.row_event import parse as parse_event
 from tests.unit import pairs
@@ -39,26 +42,30 @@ def _paths(node: Any, at: Path = ()) -> Iterator[Path]:
         yield from _paths(part, (*at, key))
 
 
-def _mutated(document: dict[str, Any], at: Path, value: Any) -> dict[str, Any]:
-    made = copy.deepcopy(document)
+def _opened(document: dict[str, Any], at: Path) -> tuple[dict[str, Any], Any]:
+    """A copy of the document and, in it, what holds the position; only what lies on the way is copied."""
+    made = copy.copy(document)
     holder: Any = made
     for key in at[:-1]:
+        holder[key] = copy.copy(holder[key])
         holder = holder[key]
+    return made, holder
+
+
+def _mutated(document: dict[str, Any], at: Path, value: Any) -> dict[str, Any]:
+    made, holder = _opened(document, at)
     if value is MISSING:
         del holder[at[-1]]
     else:
-        holder[at[-1]] = copy.deepcopy(value)
+        holder[at[-1]] = value
     return made
 
 
 def _twisted(document: dict[str, Any], at: Path) -> Iterator[dict[str, Any]]:
     """The member a second time under another casing, a list entry doubled, an unknown neighbour."""
-    made = copy.deepcopy(document)
-    holder: Any = made
-    for key in at[:-1]:
-        holder = holder[key]
+    made, holder = _opened(document, at)
     if isinstance(holder, list):
-        holder.append(copy.deepcopy(holder[int(at[-1])]))
+        holder.append(holder[int(at[-1])])
     else:
         holder[str(at[-1]).upper()] = "another"
         holder["noveltyOf" + str(at[-1])] = {"a": [None, {"b": 1}]}
@@ -80,9 +87,16 @@ def _mutants(document: dict[str, Any], pairs_of_positions: int, seed: str) -> It
         yield _mutated(made, second, dice.choice([value for value in ODD if value is not MISSING]))
 
 
+@cache
+def _pair() -> tuple[Terms, Opportunity, SyncState]:
+    """Terms, an opportunity, and its base with the full referral; all of them are frozen."""
+    known, row = pairs.terms(), pairs.opportunity()
+    return known, row, pairs.in_step(pairs.referral(), row, known)
+
+
 def _use(document: dict[str, Any]) -> None:
     """Everything the flows do with a referral, up to the bytes they would write."""
-    known = pairs.terms()
+    known, row, state = _pair()
     referral = Referral.model_validate(document)
     classify.wanted(classify.kind(referral, referral), classify.InboundPolicy())
     assert isinstance(referral.is_microsofts or referral.is_closed, bool)
@@ -93,8 +107,6 @@ def _use(document: dict[str, Any]) -> None:
         *(incoming.contact(member, known) for member in referral.customer_profile.team),
     ):  # fmt: skip
         json.dumps({name: str(value) for name, value in columns.items()}, ensure_ascii=False).encode()
-    row = pairs.opportunity()
-    state = pairs.in_step(pairs.referral(), row, known)
     for base in (state, SyncState()):
         plan = merge(base, referral, row, known)
         incoming.changed(plan.to_crm, referral, known)
