@@ -7,12 +7,11 @@ count: they wait for a person. Scheduled messages do, unless the caller leaves t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
 
-from sandbox.clients import connection
 from sandbox.layout import Layout
 
 _PAUSE_S = 0.05
@@ -22,36 +21,37 @@ class StillBusy(TimeoutError):
     """The time was up before everything came to rest; the sentence names what moves."""
 
 
-def wait_idle(layout: Layout, within_s: float, *, scheduled: bool = True) -> None:
+def wait_idle(layout: Layout, http: requests.Session, within_s: float, *, scheduled: bool = True) -> None:
     """Return when two rounds in a row found nothing to do. `scheduled`: messages with a start time count as work."""
     give_up_at = time.monotonic() + within_s
     quiet = 0
-    with connection(layout) as http:
-        while quiet < 2:
-            busy = whats_busy(layout, http, scheduled=scheduled)
-            quiet = 0 if busy else quiet + 1
-            if busy and time.monotonic() > give_up_at:
-                raise StillBusy(f"Not at rest after {within_s:.0f} s: {'; '.join(busy)}.")
-            time.sleep(_PAUSE_S)
+    while quiet < 2:
+        busy = next(_busy(layout, http, scheduled=scheduled), None)
+        quiet = 0 if busy else quiet + 1
+        if busy and time.monotonic() > give_up_at:
+            everything = "; ".join(_busy(layout, http, scheduled=scheduled)) or busy
+            raise StillBusy(f"Not at rest after {within_s:.0f} s: {everything}.")
+        time.sleep(_PAUSE_S)
 
 
-def whats_busy(layout: Layout, http: requests.Session, *, scheduled: bool = True) -> list[str]:
-    """What moves right now, one phrase each; a part that does not answer counts as busy."""
+def _busy(layout: Layout, http: requests.Session, *, scheduled: bool) -> Iterator[str]:
+    """What moves right now, one phrase each; a part that does not answer counts as busy.
+
+    Asked one after the other, the most likely first: whoever only wants to know whether anything moves stops there.
+    """
     questions: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
-        "partner_center": (f"{layout.partner_center_url}/_sim/idle", _of_simulator("Partner Center")),
-        "dataverse": (f"{layout.dataverse_url}/_sim/idle", _of_simulator("Dataverse")),
         "broker": (f"{layout.broker_admin_url}/queues", lambda queues: _of_queues(queues, scheduled=scheduled)),
         "host": (f"{layout.host_url}/admin/host/invocations", _of_host),
+        "dataverse": (f"{layout.dataverse_url}/_sim/idle", _of_simulator("Dataverse")),
+        "partner_center": (f"{layout.partner_center_url}/_sim/idle", _of_simulator("Partner Center")),
     }
-    busy: list[str] = []
     for part, (url, judge) in questions.items():
         try:
             answer = http.get(url, headers={"x-functions-key": layout.host_key}, timeout=5)
             answer.raise_for_status()
-            busy += judge(answer.json())
+            yield from judge(answer.json())
         except requests.RequestException as error:
-            busy.append(f"{part} does not answer ({type(error).__name__})")
-    return busy
+            yield f"{part} does not answer ({type(error).__name__})"
 
 
 def _of_simulator(name: str) -> Callable[[Any], list[str]]:

@@ -18,6 +18,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+import requests
+
 from sandbox import authority
 from sandbox.clients import PartnerCenterPortal, Seller, connection
 from sandbox.idle import wait_idle
@@ -106,6 +108,11 @@ class Sandbox:
         """The users of Partner Center; closed with the sandbox."""
         return PartnerCenterPortal(self.layout)
 
+    @cached_property
+    def _http(self) -> requests.Session:
+        """The supervisor's own connection to the parts."""
+        return connection(self.layout)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -139,6 +146,7 @@ class Sandbox:
         """Stop every part. May be repeated."""
         self.seller.close()  # a server waits a while for clients that hold their connection open
         self.portal.close()
+        self._http.close()
         for group in map(self._chosen, _STOPS):
             for part in group:
                 part.terminate()
@@ -170,13 +178,12 @@ class Sandbox:
 
     def register_webhook(self) -> None:
         """Register the webhook through the app's own function; `NotRegistered` with its answer when it refuses."""
-        with connection(self.layout) as http:
-            answer = http.post(
-                f"{self.layout.host_url}/api/partner_center_webhook_registration",
-                headers={"x-functions-key": self.layout.host_key},
-                json={"url": self._settings["WEBHOOK_URL"], "events": WEBHOOK_EVENTS, "overwrite": True},
-                timeout=60,
-            )
+        answer = self._http.post(
+            f"{self.layout.host_url}/api/partner_center_webhook_registration",
+            headers={"x-functions-key": self.layout.host_key},
+            json={"url": self._settings["WEBHOOK_URL"], "events": WEBHOOK_EVENTS, "overwrite": True},
+            timeout=60,
+        )
         if not answer.ok:
             raise NotRegistered(
                 f"The webhook could not be registered ({answer.status_code}): {answer.text.strip()[:500]} "
@@ -185,7 +192,7 @@ class Sandbox:
 
     def wait_idle(self, within_s: float = 30.0, *, scheduled: bool = True) -> None:
         """Return when nothing moves any more; `StillBusy` (a TimeoutError) says what does. See `sandbox.idle`."""
-        wait_idle(self.layout, within_s, scheduled=scheduled)
+        wait_idle(self.layout, self._http, within_s, scheduled=scheduled)
 
     def _chosen(self, names: Iterable[str]) -> list[PartProcess]:
         return [self._parts[name] for name in names if name in self._parts]

@@ -1,4 +1,4 @@
-"""Worlds for the acceptance tests: started when first asked for, kept for the whole run, tidied after each test."""
+"""Worlds for the acceptance tests: started when first asked for, kept to the last of them, tidied after each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.acceptance.world")
 from tests.acceptance.world import World, Worlds  # noqa: E402 - after the rewriting was asked for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Every variant of this process; stopped at its end."""
     running = Worlds(lambda: tmp_path_factory.mktemp("sandbox"))
