@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,16 @@ import pytest
 pytest.register_assert_rewrite("tests.acceptance.world")
 
 from tests.acceptance.world import World, Worlds  # noqa: E402 - after the rewriting was asked for
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each world on one worker only, so that it starts once: the plain one of `extended` here, the others there."""
+    for item in items:
+        if "tests/acceptance/" in item.nodeid and isinstance(item, pytest.Function):
+            profile = item.callspec.params.get("world") if hasattr(item, "callspec") else None
+            asks_for_variants = "worlds" in inspect.signature(item.function).parameters
+            kind = "variants" if asks_for_variants or profile == "parity" else "plain"
+            item.add_marker(pytest.mark.xdist_group(f"acceptance-{kind}"))
 
 
 @pytest.fixture(scope="package")

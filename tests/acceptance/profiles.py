@@ -1,4 +1,4 @@
-"""Marks that the acceptance tests share: which profile a test runs in, and which worker owns its sandbox."""
+"""Marks and settings that the acceptance tests share: which profile a test runs in, and the most used variant."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sandbox.supervisor import WEBHOOK_EVENTS
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import REFERRALS, Json, World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 REGISTRATION = "/webhooks/v1/registration"
 ELSEWHERE = "https://other-integration.example/hook"

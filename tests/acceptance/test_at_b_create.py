@@ -17,7 +17,7 @@ from tests.acceptance.deal_checks import (
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import REFERRALS, World, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 
 @both_profiles

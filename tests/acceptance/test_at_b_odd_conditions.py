@@ -9,7 +9,7 @@ from tests.acceptance.deal_checks import assert_shared, solution_ids
 from tests.acceptance.profiles import OUR_WAY, profiles
 from tests.acceptance.world import REFERRALS, World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 
 def test_AT_B14_products_text_of_older_deals(world: World) -> None:

@@ -12,7 +12,7 @@ from sandbox.clients import HELP_PROOF_OF_CONCEPT, SOLUTION_ID
 from tests.acceptance.deal_checks import is_marked, solution_ids
 from tests.acceptance.world import REFERRALS, World
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 HELP_QUOTES = 100000004
 _ECHO = re.compile(r"dynamics-365-opportunities (\w+): our own change")

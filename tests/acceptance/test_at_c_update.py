@@ -11,7 +11,7 @@ from tests.acceptance.deal_checks import CO_SELL, IN_SYNC, NOT_VISIBLE, VISIBLE,
 from tests.acceptance.profiles import OUR_WAY, both_profiles, profiles
 from tests.acceptance.world import World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 
 @both_profiles

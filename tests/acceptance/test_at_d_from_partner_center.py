@@ -11,7 +11,7 @@ from tests.acceptance.found import accounts_named, opportunities_carrying, oppor
 from tests.acceptance.profiles import both_profiles, profiles
 from tests.acceptance.world import Json, World, Worlds, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 OWN_SOLUTION = "SOL-70412-KQX"
 OPEN, QUALIFIED = 0, 1
@@ -133,10 +133,9 @@ def test_AT_D05_only_what_changed(world: World) -> None:
     assert world.pc_writes(own["id"]) == 1
 
 
-@profiles
-def test_AT_D06_team_solution_and_name(worlds: Worlds, profile: str) -> None:
+@both_profiles
+def test_AT_D06_team_solution_and_name(world: World) -> None:
     """Name and team of a deal stay as they are in my CRM; its solutions follow, unless only the basics are to."""
-    world = worlds(profile)
     own = world.created_in_portal()
     world.settle()
     before = world.opportunity_of(own["id"])
@@ -158,7 +157,7 @@ def test_AT_D06_team_solution_and_name(worlds: Worlds, profile: str) -> None:
     assert after["name"] == before["name"]
     assert after["_ownerid_value"] == before["_ownerid_value"]
     assert business_changes(before, after) == set()
-    if profile == "parity":
+    if world.profile == "parity":
         assert world.writes(deal) == writes
         assert rows == [(OWN_SOLUTION, "ColdTrack")]
     else:

@@ -12,7 +12,7 @@ from tests.acceptance.found import accounts_named, opportunities_carrying, oppor
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import REFERRALS, World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 FAILED = 100000003
 

@@ -8,7 +8,7 @@ from tests.acceptance.found import closings
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import Json, World, Worlds, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 OPEN, WON, LOST = 0, 1, 2
 IN_PROGRESS, CANCELED, OUT_SOLD = 1, 4, 5

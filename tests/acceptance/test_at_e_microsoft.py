@@ -9,7 +9,7 @@ from tests.acceptance.found import closings
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import Json, World
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 OPEN, LOST = 0, 2
 IN_PROGRESS, ON_HOLD, CANCELED = 1, 2, 4

@@ -17,7 +17,7 @@ from tests.acceptance.found import (
 from tests.acceptance.profiles import both_profiles
 from tests.acceptance.world import World, Worlds, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 LOST = 2
 IN_PROGRESS = 1

@@ -12,7 +12,7 @@ from tests.acceptance.command_line import admin
 from tests.acceptance.found import CRM_FLOWS, opportunities_carrying, opportunities_named, runs
 from tests.acceptance.world import World, Worlds, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 OPEN, IN_PROGRESS, ON_HOLD = 0, 1, 2
 PARTNER_TO_PARTNER = 100000003

@@ -14,7 +14,7 @@ from tests.acceptance.command_line import admin
 from tests.acceptance.found import opportunities_carrying
 from tests.acceptance.world import REFERRALS, World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 OVERLAY = """version = 1
 opportunity = [ { field = "contract", referral = "contractKind", column = "new_contractkind", default = "Resale" } ]

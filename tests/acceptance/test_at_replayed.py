@@ -12,7 +12,7 @@ from tests.acceptance import test_at_c_resistance as resistance
 from tests.acceptance import test_at_c_update as update
 from tests.acceptance.world import World
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 STORIES = [
     create.test_AT_B01_complete_co_sell_deal,

@@ -44,6 +44,7 @@ class World(Simulators):
     def __init__(self, state: Path, settings: Mapping[str, object]) -> None:
         parts = [part for part in PARTS if part != "page"]
         super().__init__(Sandbox(Layout.create(state), settings={**SETTINGS, **settings}, parts=parts))
+        self.profile = str(settings["PROFILE"])
 
     def start(self) -> None:
         """Start all parts and register the webhook for its four events."""
