@@ -15,3 +15,10 @@ OUR_WAY = {
     "NAME_UPDATE_POLICY": "patch",
 }
 """One variant with settings that do not touch one another: no marks, columns of our own, new names are sent."""
+ANOTHER_WAY = {
+    "SYNC_CO_SELL_ONLY": "yes",
+    "CONFLICT_POLICY": "manual",
+    "TERMINAL_GRACE_MINUTES": "0.07",
+    "WEBHOOK_SELF_HEAL": "yes",
+}
+"""A second one, for what would disturb the tests of the first: shared deals only, people decide, time to reopen."""

@@ -15,7 +15,7 @@ import pytest
 from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from sandbox.partner_center.signing import Signing
 from sandbox.supervisor import WEBHOOK_EVENTS
-from tests.acceptance.profiles import both_profiles
+from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
 from tests.acceptance.world import REFERRALS, Json, World, Worlds
 
 pytestmark = pytest.mark.sandbox
@@ -129,7 +129,7 @@ def test_AT_A05_overwritten_registration_raises_an_alarm(unregistered: World) ->
 
 def test_AT_A05_overwritten_registration_heals_when_asked_to(worlds: Worlds) -> None:
     """With self-healing on, the hourly look takes our registration back."""
-    world = worlds(WEBHOOK_SELF_HEAL="yes")
+    world = worlds(**ANOTHER_WAY)
     world.start_over()
     register(world, ELSEWHERE, test=False)
 

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.acceptance.found import accounts_named, opportunities_carrying, opportunities_named
-from tests.acceptance.profiles import both_profiles, profiles
+from tests.acceptance.profiles import ANOTHER_WAY, both_profiles, profiles
 from tests.acceptance.world import Json, World, Worlds, unique
 
 pytestmark = pytest.mark.sandbox
@@ -236,7 +236,7 @@ def test_AT_D10_lead_accepted(world: World) -> None:
 @profiles
 def test_AT_D11_only_shared_deals_wanted(worlds: Worlds, profile: str) -> None:
     """We only want co-sell: leads and private deals stay in Partner Center, deals shared with Microsoft come."""
-    world = worlds(profile, SYNC_CO_SELL_ONLY="yes")
+    world = worlds(profile, **ANOTHER_WAY)
     lead = world.inbound(kind="marketplace-lead")
     private = world.created_in_portal(consent={"consentToShareReferralWithMicrosoftSellers": False})
     partner_led = world.created_in_portal()
@@ -253,7 +253,7 @@ def test_AT_D11_only_shared_deals_wanted(worlds: Worlds, profile: str) -> None:
 @profiles
 def test_AT_D12_only_shared_deals_wanted_the_other_way(worlds: Worlds, profile: str) -> None:
     """That switch is about what comes in: my own deal without Microsoft's help still goes to Partner Center."""
-    world = worlds(profile, SYNC_CO_SELL_ONLY="yes")
+    world = worlds(profile, **ANOTHER_WAY)
     deal = world.shared_deal()
 
     assert world.own_of(deal)["status"] == "Active"

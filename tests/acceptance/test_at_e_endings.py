@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.found import closings
-from tests.acceptance.profiles import both_profiles
+from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
 from tests.acceptance.world import Json, World, Worlds, unique
 
 pytestmark = pytest.mark.sandbox
@@ -50,7 +50,7 @@ def test_AT_E09_won(world: World) -> None:
 
 def test_AT_E10_won_by_mistake(worlds: Worlds) -> None:
     """I won it by mistake and reopened it at once: Partner Center never hears of it."""
-    world = worlds(TERMINAL_GRACE_MINUTES=0.07)
+    world = worlds(**ANOTHER_WAY)
     deal = world.shared_deal()
     own = world.own_of(deal)["id"]
     writes = world.pc_writes(own)

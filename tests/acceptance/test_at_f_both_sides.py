@@ -14,7 +14,7 @@ from tests.acceptance.found import (
     opportunities_named,
     runs,
 )
-from tests.acceptance.profiles import both_profiles
+from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
 from tests.acceptance.world import World, Worlds, unique
 
 pytestmark = pytest.mark.sandbox
@@ -149,7 +149,7 @@ def test_AT_F06_same_field_at_once(world: World, last: str) -> None:
 
 def test_AT_F06_conflicts_left_to_people(worlds: Worlds) -> None:
     """We want to decide ourselves: both values stay until somebody makes them equal, and the row says so."""
-    world = worlds(CONFLICT_POLICY="manual")
+    world = worlds(**ANOTHER_WAY)
     deal = world.shared_deal()
     own = world.own_of(deal)["id"]
     both_silent(world)
