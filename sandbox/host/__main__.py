@@ -22,9 +22,9 @@ from sandbox.layout import Layout
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def main() -> int:
+def main(options: list[str] | None = None) -> int:
     """Run the host; the exit code."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(options)
     state: Path = arguments.state.resolve()
     try:
         app: Path = arguments.app.resolve()

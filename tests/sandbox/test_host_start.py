@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.host.__main__ import main
 from sandbox.host.configuration import HostJson, StartError, read_host_json
 from sandbox.layout import Layout
 from tests.sandbox.host_process import ROOT
@@ -60,6 +61,15 @@ def start(folder: Path, *options: str) -> str:
     return ended.stderr.strip()
 
 
+def refused(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> str:
+    """The same for what is wrong before the app is loaded, without a process of its own."""
+    assert main(["--state", str(folder), "--app", str(folder), *options]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    return said.err.strip()
+
+
 def write(folder: Path, app: str | None = HELLO, host: str = MINIMAL, settings: str = "{}") -> Path:
     if app is not None:
         (folder / "function_app.py").write_text(app, encoding="utf-8")
@@ -105,22 +115,30 @@ def test_an_app_that_cannot_run(tmp_path: Path, app: str | None, sentence: str) 
         ('{"Values": {"A": "a\\u0000b"}}', "the value of A must be a text"),
     ],
 )
-def test_settings_that_cannot_be_used(tmp_path: Path, settings: str, sentence: str) -> None:
-    assert sentence in start(write(tmp_path, settings=settings))
+def test_settings_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: str, sentence: str
+) -> None:
+    monkeypatch.setenv("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "")  # put back afterwards, whatever the file sets
+    monkeypatch.delenv("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT")
+    assert sentence in refused(capsys, write(tmp_path, settings=settings))
 
 
-def test_files_and_ports_that_are_not_there(tmp_path: Path) -> None:
+def test_files_that_are_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     write(tmp_path)
-    assert "absent.json cannot be read" in start(tmp_path, "--settings", str(tmp_path / "absent.json"))
+    assert "absent.json cannot be read" in refused(capsys, tmp_path, "--settings", str(tmp_path / "absent.json"))
+    (tmp_path / "sandbox.json").write_text("{}")
+    assert "sandbox.json cannot be read" in refused(capsys, tmp_path)
+    (tmp_path / "sandbox.json").unlink()
+    assert "holds no sandbox.json" in refused(capsys, tmp_path)
+    (tmp_path / "host.json").unlink()
+    assert "host.json cannot be read" in refused(capsys, tmp_path)
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    write(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"Port {port} cannot be used" in start(tmp_path, "--port", str(port))
-    (tmp_path / "sandbox.json").write_text("{}")
-    assert "sandbox.json cannot be read" in start(tmp_path)
-    (tmp_path / "sandbox.json").unlink()
-    assert "holds no sandbox.json" in start(tmp_path)
-    (tmp_path / "host.json").unlink()
-    assert "host.json cannot be read" in start(tmp_path)
 
 
 @pytest.mark.parametrize(
