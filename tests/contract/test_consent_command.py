@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,7 +52,10 @@ class Command:
 
 @pytest.fixture
 def command(entra: Cloud, tmp_path: Path) -> Iterator[Command]:
+    # A shell hands Ctrl-C down as ignored to what it runs in the background, these tests included; a terminal does not.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = Command(entra, tmp_path / "local.settings.json")
+    signal.signal(signal.SIGINT, inherited)
     yield running
     running.process.kill()
     running.process.wait()
