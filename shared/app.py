@@ -90,14 +90,15 @@ class App:
         self.delivery.run(queue, body, parse, work)
 
     def sweep(self) -> None:
-        """Hints for everything changed lately on either side."""
+        """Compare everything changed lately on either side; hints for what differs."""
         with foreseen():
             sweep.handle(self.connections, timedelta(hours=self.settings.look_back_hours))
 
     def compare(self) -> None:
-        """Hints for every open deal, and for what changed at Partner Center in the last weeks."""
-        look_back = timedelta(days=self.settings.nightly_look_back_days)
-        sweep.handle(self.connections, look_back, all_open_deals=True)
+        """Compare every open deal, and what changed at Partner Center in the last weeks; hints for what differs."""
+        with foreseen():
+            look_back = timedelta(days=self.settings.nightly_look_back_days)
+            sweep.handle(self.connections, look_back, all_open_deals=True)
 
     def remind(self) -> None:
         """Remind sellers of inbound deals that are about to expire."""

@@ -7,7 +7,7 @@ Errors are those of `shared.errors`; every method may raise `Unavailable`, `Thro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ class Condition:
     column: str
     value: Any
     operator: str = "eq"
-    """eq, ne, ge, gt, le, lt."""
+    """eq, ne, ge, gt, le, lt; in: one of the values, of which there is at least one."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,16 @@ class Dataverse(Protocol):
         limit: int = 50,
     ) -> list[Row]:
         """Rows that meet all conditions. `order_by` as `"modifiedon desc"`."""
+        ...
+
+    def get_many(
+        self,
+        table: str,
+        row_ids: Iterable[str],
+        columns: Sequence[str],
+        expand: Mapping[str, Sequence[str]] | None = None,
+    ) -> dict[str, Row]:
+        """Row id → row as `get` would give it, in few calls; what does not exist is left out. Waits for its turn."""
         ...
 
     def create(self, table: str, values: Values, row_id: str | None = None) -> str:
@@ -113,8 +123,16 @@ class PartnerCenter(Protocol):
         """All referrals of one deal, Microsoft's included."""
         ...
 
+    def engagements(self, engagement_ids: Iterable[str]) -> list[Referral]:
+        """All referrals of these deals in few calls. Waits for its turn."""
+        ...
+
     def updated_since(self, moment: datetime) -> Iterator[Referral]:
-        """Referrals changed at or after `moment`, oldest first, each once."""
+        """Referrals changed at or after `moment`, oldest first, each once, page by page. Waits for its turn."""
+        ...
+
+    def still_open(self) -> Iterator[Referral]:
+        """Referrals that are not closed, each once, page by page. Waits for its turn."""
         ...
 
     def find_by_external_reference(self, opportunity_id: str, since: datetime) -> list[Referral]:

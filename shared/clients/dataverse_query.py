@@ -19,7 +19,7 @@ from shared.ports import Condition, Lookup, Row, Values
 
 type Kinds = Mapping[str, str]
 
-_OPERATORS = {"eq", "ne", "ge", "gt", "le", "lt"}
+_OPERATORS = {"eq", "ne", "ge", "gt", "le", "lt", "in"}
 _POINTS_TO = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 
 
@@ -37,10 +37,14 @@ def select(name: str, columns: Iterable[str]) -> str:
 def where(name: str, conditions: Sequence[Condition]) -> str:
     """The conditions joined by *and*."""
     this = table(name)
-    return " and ".join(
-        f"{_readable(this, condition.column)} {_operator(condition)} {_literal(this, condition)}"
-        for condition in conditions
-    )
+    return " and ".join(_comparison(this, condition) for condition in conditions)
+
+
+def _comparison(this: Table, condition: Condition) -> str:
+    if _operator(condition) == "in":
+        each = (_comparison(this, Condition(condition.column, value)) for value in condition.value)
+        return f"({' or '.join(each)})"
+    return f"{_readable(this, condition.column)} {condition.operator} {_literal(this, condition)}"
 
 
 def order(name: str, order_by: str) -> str:
@@ -147,7 +151,7 @@ def _readable(this: Table, column: str) -> str:
 
 def _operator(condition: Condition) -> str:
     if condition.operator not in _OPERATORS:
-        raise Bug("DV_OPERATOR", f"There is no operator {condition.operator}.", "Use eq, ne, ge, gt, le or lt.")
+        raise Bug("DV_OPERATOR", f"There is no operator {condition.operator}.", "Use eq, ne, ge, gt, le, lt or in.")
     return condition.operator
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from shared.clients import failures, wire
+from shared.clients import batch, failures, wire
 from shared.clients.failures import Vendor
 from shared.clients.limiter import PATIENCE_S, Limiter
 from shared.errors import AuthorizationError, SyncError, Throttled, Unavailable
@@ -56,6 +56,22 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request, and how it may be repeated. `echo`: what of it an error's text may quote, and must not."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    data: bytes | None = None
+    echo: tuple[Any, ...] = ()
+    repeatable: bool = True
+    quick: bool = True
+    calls: int = 1
+    """How many the host counts it as."""
+    patience_s: float = PATIENCE_S
 
 
 class Session(requests.Session):
@@ -101,70 +117,98 @@ class HttpClient:
         """Drop the pooled connections."""
         self._session.close()
 
-    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S) -> Answer:
         """`path` begins with a slash, is below the base address and percent-encoded already."""
-        return self.request("GET", path, headers=headers)
+        call = _Call("GET", path, dict(headers or {}), echo=_query(path), patience_s=patience_s)
+        return self._carry_out(call, lambda response: self._read(response, repeatable=True))
 
     def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> Answer:
         """The answer, if 2xx; else the error. Tries again at once only where that cannot do harm."""
-        headers = dict(headers or {})
-        repeatable = method in ("GET", "PUT", "DELETE") or "If-Match" in headers
-        quick = method == "GET" or (method == "PATCH" and "If-Match" in headers)
+        sent, data = dict(headers or {}), None
+        repeatable = method in ("GET", "PUT", "DELETE") or "If-Match" in sent
+        if body is not None:
+            data, sent["Content-Type"] = wire.dumps(body).encode(), "application/json"
+        call = _Call(
+            method, path, sent, data, (body, *_query(path)),
+            repeatable=repeatable, quick=method == "GET" or (method == "PATCH" and "If-Match" in sent),
+        )  # fmt: skip
+        return self._carry_out(call, lambda response: self._read(response, repeatable=repeatable))
+
+    def get_many(
+        self, path: str, paths: Sequence[str], *, headers: Mapping[str, str] | None = None, patience_s: float
+    ) -> list[Any]:
+        """The JSON of several GETs in one request to `path` (`$batch`), in their order; each counts as a call.
+
+        One that failed fails them all: what was read is read again.
+        """
+        each = {"Accept": "application/json", **(headers or {})}
+        outer, data = batch.request(f"batch_{uuid.uuid4().hex}", paths, each)
+        call = _Call("POST", path, outer, data, calls=len(paths), patience_s=patience_s)
+
+        def read(response: requests.Response) -> list[Any]:
+            try:
+                parts = batch.answers(response.headers.get("Content-Type", ""), response.content)
+                for asked, part in zip(paths, parts, strict=True):
+                    if not 200 <= part.status < 300:
+                        raise self._refusal(part.status, part.headers, part.content, _query(asked), repeatable=True)
+                return [wire.loads(part.content) for part in parts]
+            except ValueError:
+                raise failures.unreadable(self.vendor, repeatable=True) from None
+
+        return self._carry_out(call, read)
+
+    def _carry_out[T](self, call: _Call, read: Callable[[requests.Response], T]) -> T:
+        """What `read` makes of a success; else the error, after the tries that are allowed."""
         correlation_id = correlation.get() or str(uuid.uuid4())
         started, tries, renewed = time.monotonic(), 0, False
+        budget_s = max(_BUDGET_S, call.patience_s)
         while True:
             tries += 1
             token = self._tokens.token(self._scope)
             try:
-                return self._attempt(method, path, headers, body, token, correlation_id, repeatable=repeatable)
+                return read(self._attempt(call, token, correlation_id))
             except AuthorizationError as error:
                 if renewed or error.code != f"{self.vendor.prefix}_UNAUTHORIZED":
                     raise
                 self._tokens.renew(self._scope, token)
                 renewed = True
             except _NeverSent as failure:
-                self._breathe(tries, started, failure.error)
+                self._breathe(tries, started, budget_s, failure.error)
             except Throttled as error:
-                if (error.retry_after_s or 0) > PATIENCE_S:
+                if (error.retry_after_s or 0) > call.patience_s:
                     raise
-                self._breathe(tries, started, error)
+                self._breathe(tries, started, budget_s, error)
             except Unavailable as error:
-                if not quick:
+                if not call.quick:
                     raise
-                self._breathe(tries, started, error)
+                self._breathe(tries, started, budget_s, error)
 
-    def _attempt(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: Any,
-        token: str,
-        correlation_id: str,
-        *,
-        repeatable: bool,
-    ) -> Answer:
-        sent = {"Accept": "application/json", **self._headers(correlation_id), **headers}
+    def _attempt(self, call: _Call, token: str, correlation_id: str) -> requests.Response:
+        sent = {"Accept": "application/json", **self._headers(correlation_id), **call.headers}
         sent["Authorization"] = f"Bearer {token}"
-        data = None
-        if body is not None:
-            data, sent["Content-Type"] = wire.dumps(body), "application/json"
-        with self._limiter.slot():
+        with self._limiter.slot(call.calls, call.patience_s):
             try:
-                response = self._session.request(method, self.base_url + path, headers=sent, data=data)
+                response = self._session.request(call.method, self.base_url + call.path, headers=sent, data=call.data)
             except requests.RequestException as error:
-                failure = failures.from_exception(error, self.vendor, repeatable=repeatable)
+                failure = failures.from_exception(error, self.vendor, repeatable=call.repeatable)
                 # The exception holds the request and thus the token: it must not travel with ours.
                 raise (_NeverSent(failure) if failures.never_sent(error) else failure) from None
         if 200 <= response.status_code < 300:
             self._limiter.answered()
-            return self._read(response, repeatable=repeatable)
-        problem = wire.read_problem(response.status_code, response.headers, response.content, datetime.now(UTC))
-        asked = path.partition("?")[2]
-        problem = replace(problem, message=redact(without_echo(problem.message, (body, asked, unquote(asked)))))
+            return response
+        raise self._refusal(
+            response.status_code, response.headers, response.content, call.echo, repeatable=call.repeatable
+        )
+
+    def _refusal(
+        self, status: int, headers: Mapping[str, str], content: bytes, echo: tuple[Any, ...], *, repeatable: bool
+    ) -> SyncError:
+        """The error for an answer, or a part of one, outside 2xx."""
+        problem = wire.read_problem(status, headers, content, datetime.now(UTC))
+        problem = replace(problem, message=redact(without_echo(problem.message, echo)))
         if problem.status == 429 or problem.retry_after_s is not None:
             problem = replace(problem, retry_after_s=self._limiter.pause(problem.retry_after_s))
-        raise failures.from_answer(problem, self.vendor, repeatable=repeatable)
+        return failures.from_answer(problem, self.vendor, repeatable=repeatable)
 
     def _read(self, response: requests.Response, *, repeatable: bool) -> Answer:
         try:
@@ -173,13 +217,19 @@ class HttpClient:
             raise failures.unreadable(self.vendor, repeatable=repeatable) from None
         return Answer(response.status_code, response.headers, body)
 
-    def _breathe(self, tries: int, started: float, error: SyncError) -> None:
+    def _breathe(self, tries: int, started: float, budget_s: float, error: SyncError) -> None:
         """Wait before the next try, or raise `error` when there is none."""
         pause = random.uniform(0.1, 0.3) * 2**tries  # noqa: S311 - spreads retries, protects nothing
-        if tries >= _TRIES or time.monotonic() - started + pause > _BUDGET_S:
+        if tries >= _TRIES or time.monotonic() - started + pause > budget_s:
             raise error
         if not isinstance(error, Throttled):  # the limiter waits for those, for everyone
             self._sleep(pause)
+
+
+def _query(path: str) -> tuple[str, str]:
+    """What a path asks for, as sent and in plain text."""
+    asked = path.partition("?")[2]
+    return asked, unquote(asked)
 
 
 class _NeverSent(Exception):

@@ -1,7 +1,8 @@
 """One limiter per vendor host: calls per minute, calls at once, and a pause for everybody after a 429.
 
 Every call to a host goes through `slot()`. It waits a moment when the wait is short and raises `Throttled` with the
-remaining seconds when it is not: a worker must not sleep where the retry ladder can wait. Never more than
+remaining seconds when it is not: a worker must not sleep where the retry ladder can wait. Bulk reads, which no ladder
+stands behind, are more patient. Never more than
 `calls_per_minute` calls (two at least) start within any 60 seconds. Obeying `Retry-After` works across instances too,
 as the vendor tells each of them. Used by `shared.clients.http`.
 """
@@ -17,6 +18,8 @@ from shared.errors import Throttled
 
 PATIENCE_S = 2.0
 """Longest sleep for the rate or after a 429."""
+BULK_PATIENCE_S = 90.0
+"""The same of reads in bulk, whose caller has time."""
 _QUEUE_S = 10.0
 """Longest wait for another call of ours to end."""
 _ROUNDING = 1e-9
@@ -48,12 +51,12 @@ class Limiter:
         self._strikes = 0
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """One call. `Throttled` when it would have to wait longer than a moment."""
+    def slot(self, calls: int = 1, patience_s: float = PATIENCE_S) -> Iterator[None]:
+        """One request, which the host counts as `calls`. `Throttled` when it would wait longer than `patience_s`."""
         if not self._free.acquire(timeout=_QUEUE_S):
             raise self._throttled(_QUEUE_S, "BUSY")
         try:
-            self._wait()
+            self._wait(min(calls, self._capacity), patience_s)
             yield
         finally:
             self._free.release()
@@ -72,25 +75,25 @@ class Limiter:
         with self._lock:
             self._strikes = 0
 
-    def _wait(self) -> None:
+    def _wait(self, calls: float, patience_s: float) -> None:
         slept = 0.0
-        while (wait := self._next_wait()) > 0:
-            if slept + wait > PATIENCE_S:
+        while (wait := self._next_wait(calls)) > 0:
+            if slept + wait > patience_s:
                 raise self._throttled(wait, "PAUSED")
             self._sleep(wait)
             slept += wait
 
-    def _next_wait(self) -> float:
-        """Seconds to wait, or 0 after taking a token."""
+    def _next_wait(self, calls: float) -> float:
+        """Seconds to wait, or 0 after taking a token for each call."""
         with self._lock:
             now = self._now()
             if now < self._paused_until:
                 return self._paused_until - now
             self._tokens = min(self._capacity, self._tokens + (now - self._counted_at) * self._per_second)
             self._counted_at = now
-            if self._tokens < 1 - _ROUNDING:
-                return (1 - self._tokens) / self._per_second
-            self._tokens -= 1
+            if self._tokens < calls - _ROUNDING:
+                return (calls - self._tokens) / self._per_second
+            self._tokens -= calls
             return 0.0
 
     def _throttled(self, seconds: float, why: str) -> Throttled:

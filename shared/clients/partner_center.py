@@ -12,12 +12,13 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import takewhile
+from itertools import batched, takewhile
 from typing import Any
 
 from shared.clients import failures, wire
 from shared.clients.failures import Meaning, Vendor
 from shared.clients.http import Answer, HttpClient
+from shared.clients.limiter import BULK_PATIENCE_S, PATIENCE_S
 from shared.clients.odata import literal, query, query_of, segment
 from shared.domain.referral import Referral
 from shared.errors import AuthorizationError, Bug, Conflict, DataProblem, Unavailable, UnknownOutcome
@@ -42,6 +43,10 @@ PARTNER_CENTER = Vendor(
 
 _LIST = "/v1.0/engagements/referrals"
 _MOST_PAGES = 1_000
+_ENGAGEMENTS_AT_ONCE = 25
+"""Deals in one filter: its records fit on a page, and its text into the 2048 characters some gateways allow."""
+_BY_CHANGE = "updatedDateTime asc"
+_BY_AGE = "createdDateTime asc"
 _CONTRACT = r"/contract/(startDateTime|endDateTime|signDateTime|term|value)"
 _SOLUTION = (
     r"/solutionDetails/0/(value|currency|isDeployedOnAzure|primaryDeploymentOn|pricingModel"
@@ -70,6 +75,7 @@ class PartnerCenterClient:
         self._accepted: dict[str, int] = {}
         """Kind of filter → index of the spelling that works."""
         self._filters_references = True
+        self._joins_filters = True
 
     def get(self, referral_id: str) -> Referral:
         return self._referral(self._http.get(self._path(referral_id)))
@@ -81,16 +87,40 @@ class PartnerCenterClient:
         page, _ = self._first_page("engagement", spellings)
         return list(self._pages(page))
 
+    def engagements(self, engagement_ids: Iterable[str]) -> list[Referral]:
+        found: list[Referral] = []
+        for some in batched(dict.fromkeys(engagement_ids), _ENGAGEMENTS_AT_ONCE, strict=False):
+            found += self._engagements(some)
+        return found
+
+    def _engagements(self, some: Sequence[str]) -> list[Referral]:
+        if self._joins_filters and len(some) > 1:
+            each = " or ".join(f"engagementId eq {literal(engagement_id)}" for engagement_id in some)
+            try:
+                page = self._page(_query(each), BULK_PATIENCE_S)
+            except DataProblem:
+                self._joins_filters = False
+            else:
+                return list(self._pages(page, BULK_PATIENCE_S))
+        return [referral for engagement_id in some for referral in self.engagement(engagement_id)]
+
     def updated_since(self, moment: datetime) -> Iterator[Referral]:
         since = wire.moment(moment.replace(microsecond=0))
-        page, spelling = self._first_page(
-            "updated", [f"updatedDateTime ge {since}", f"updatedDateTime ge '{since}'", None]
-        )
+        filters = [f"updatedDateTime ge {since}", f"updatedDateTime ge '{since}'", None]
+        page, spelling = self._first_page("updated", filters, BULK_PATIENCE_S)
+        referrals = self._pages(page, BULK_PATIENCE_S)
         if spelling is not None:
-            yield from (referral for referral in self._pages(page) if not _before(referral, moment))
+            yield from (referral for referral in referrals if not _before(referral, moment))
         else:
-            newest_first = takewhile(lambda referral: not _before(referral, moment), self._pages(page))
-            yield from reversed(list(newest_first))
+            yield from reversed(list(takewhile(lambda referral: not _before(referral, moment), referrals)))
+
+    def still_open(self) -> Iterator[Referral]:
+        filters = ["status ne 'Closed'", "status eq 'New' or status eq 'Active'", None]
+        # By age: a deal that changes while the pages are read keeps its place.
+        page, _ = self._first_page("open", filters, BULK_PATIENCE_S, _BY_AGE)
+        for referral in self._pages(page, BULK_PATIENCE_S):
+            if (referral.status or "").lower() != "closed":
+                yield referral
 
     def find_by_external_reference(self, opportunity_id: str, since: datetime) -> list[Referral]:
         candidates: Iterable[Referral] | None = None
@@ -142,7 +172,7 @@ class PartnerCenterClient:
         return referral
 
     # lists ----------------------------------------------------------------------------------------------------------
-    def _pages(self, page: Mapping[str, Any]) -> Iterator[Referral]:
+    def _pages(self, page: Mapping[str, Any], patience_s: float = PATIENCE_S) -> Iterator[Referral]:
         """The referrals of this page and all that follow, each once."""
         seen_ids: set[str] = set()
         seen_links: set[str] = set()
@@ -164,31 +194,33 @@ class PartnerCenterClient:
                     "PC_PAGES", "Partner Center's list of referrals does not end.", "It is tried again later."
                 )
             seen_links.add(asked)
-            page = self._page(asked)
+            page = self._page(asked, patience_s)
 
-    def _first_page(self, kind: str, filters: Sequence[str | None]) -> tuple[Mapping[str, Any], str | None]:
+    def _first_page(
+        self, kind: str, filters: Sequence[str | None], patience_s: float = PATIENCE_S, order: str = _BY_CHANGE
+    ) -> tuple[Mapping[str, Any], str | None]:
         """The first page of the first filter that the service accepts, and that filter; None: all, newest first."""
         for index in range(self._accepted.get(kind, 0), len(filters)):
             try:
-                page = self._page(_query(filters[index]))
+                page = self._page(_query(filters[index], order), patience_s)
             except DataProblem:
                 continue
             self._accepted[kind] = index
             return page, filters[index]
         raise Bug("PC_FILTER", f"Partner Center refuses every spelling of the filter '{kind}'.", "Report this.")
 
-    def _page(self, asked: str) -> Mapping[str, Any]:
-        answer = self._http.get(f"{_LIST}?{asked}")
+    def _page(self, asked: str, patience_s: float = PATIENCE_S) -> Mapping[str, Any]:
+        answer = self._http.get(f"{_LIST}?{asked}", patience_s=patience_s)
         if not isinstance(answer.body, dict):
             raise failures.unreadable(PARTNER_CENTER, repeatable=True)
         return answer.body
 
 
-def _query(condition: str | None) -> str:
+def _query(condition: str | None, order: str = _BY_CHANGE) -> str:
     """The query of a first page, without its question mark, as next links have theirs."""
     options = {"orderby": "updatedDateTime desc"}
     if condition is not None:
-        options = {"filter": condition, "orderby": "updatedDateTime asc"}
+        options = {"filter": condition, "orderby": order}
     return query(options).removeprefix("?")
 
 

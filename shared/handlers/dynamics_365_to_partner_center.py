@@ -117,7 +117,7 @@ class _Run:
 
     def _read_again(self, written: SyncState) -> None:
         """The row after the announcement; `Conflict` when another flow wrote its state meanwhile."""
-        if written != self.opportunity.state:
+        if written != self.opportunity.state and not self.connections.dry_run:
             self.opportunity = load(self.connections, self.opportunity.id)
             if self.opportunity.state != written:
                 raise Conflict("DV_VERSION", "Another run wrote the opportunity's state.", "It is read again.")

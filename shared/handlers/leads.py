@@ -25,20 +25,20 @@ from shared.row_event import RowEvent
 
 OPEN, QUALIFIED, DISQUALIFIED = 0, 1, 2
 CANCELED = 7
-_COLUMNS = ("subject", "statecode", "statuscode", "cosell_referralidentifier", "cosell_audit", "transactioncurrencyid")
+COLUMNS = ("subject", "statecode", "statuscode", "cosell_referralidentifier", "cosell_audit", "transactioncurrencyid")
 
 
 def find(connections: Connections, referral: Referral) -> Row | None:
     """The lead that carries this referral's id, or is named by it."""
     where = [Condition("cosell_referralidentifier", referral.id.lower())]
-    rows = connections.dataverse.find("lead", where, _COLUMNS, limit=1)
+    rows = connections.dataverse.find("lead", where, COLUMNS, limit=1)
     if rows:
         return rows[0]
     named = guid(referral.external_reference_id)
     if named is None:
         return None
     try:
-        lead = connections.dataverse.get("lead", named, _COLUMNS)
+        lead = connections.dataverse.get("lead", named, COLUMNS)
     except NotFound:
         return None
     return lead if (lead.text("cosell_referralidentifier") or referral.id).lower() == referral.id.lower() else None
@@ -135,7 +135,7 @@ def _made_opportunity(connections: Connections, lead: Row, customer: Lookup | No
             lead.id, currency=lead.lookup("transactioncurrencyid"), customer=customer
         )
     except DataProblem:
-        state = connections.dataverse.get("lead", lead.id, _COLUMNS).values.get("statecode")
+        state = connections.dataverse.get("lead", lead.id, COLUMNS).values.get("statecode")
         if state in (None, OPEN):
             raise
         raise Conflict("LEAD_CLOSED_MEANWHILE", "The lead was closed by somebody else.", "It is read again.") from None
@@ -147,7 +147,7 @@ def answer(event: RowEvent, connections: Connections) -> str:
     state = event.target.get("statecode")
     if event.complete and (not referral_id or state not in (QUALIFIED, DISQUALIFIED)):
         return "no answer to a referral"
-    lead = connections.dataverse.get("lead", str(event.row_id), _COLUMNS)
+    lead = connections.dataverse.get("lead", str(event.row_id), COLUMNS)
     known, state = lead.text("cosell_referralidentifier"), int(lead.values.get("statecode") or OPEN)
     if known is None or state == OPEN:
         return "no answer to a referral"

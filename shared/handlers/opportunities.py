@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +17,9 @@ from shared.domain import audit, marks
 from shared.domain.opportunity import CONTACT, Opportunity, columns, expand
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
-from shared.domain.row import Row, Values
+from shared.domain.row import Values
 from shared.domain.state import COLUMN, SyncState
+from shared.domain.terms import Terms
 from shared.errors import Conflict, NotFound
 from shared.ports import Condition
 
@@ -28,22 +30,34 @@ ATTEMPTS = 4
 def load(connections: Connections, opportunity_id: str) -> Opportunity:
     """The opportunity with its graph; `NotFound` when it does not exist."""
     mapping, dataverse = connections.terms.mapping, connections.dataverse
-    row = dataverse.get("opportunity", opportunity_id, columns(mapping), expand(mapping))
-    opportunity = Opportunity(row)
-    account, contact = None, None
-    if row.related("parentaccountid") is None and opportunity.customer and opportunity.customer.table == "account":
-        account = dataverse.get("account", opportunity.customer.id, expand(mapping)["parentaccountid"])
-    if row.related("parentcontactid") is None and wants_help(opportunity, connections.terms):
-        contact = _other_contact(connections, Opportunity(row, account))
-    return Opportunity(row, account, contact)
+    opportunity = Opportunity(dataverse.get("opportunity", opportunity_id, columns(mapping), expand(mapping)))
+    if account_id := other_account(opportunity):
+        opportunity = replace(
+            opportunity, customer_account=dataverse.get("account", account_id, expand(mapping)["parentaccountid"])
+        )
+    if contact_id := other_contact(opportunity, connections.terms):
+        opportunity = replace(opportunity, primary_contact=dataverse.get("contact", contact_id, CONTACT))
+    return opportunity
 
 
-def _other_contact(connections: Connections, opportunity: Opportunity) -> Row | None:
-    """The customer when that is a contact, else the account's primary contact."""
+def other_account(opportunity: Opportunity) -> str | None:
+    """The id of the customer's account, where it did not come with the row."""
+    customer = opportunity.customer
+    apart = opportunity.account is None and customer is not None and customer.table == "account"
+    return customer.id if apart and customer else None
+
+
+def other_contact(opportunity: Opportunity, terms: Terms) -> str | None:
+    """The id of the contact that a deal with help needs, where it did not come with the row.
+
+    It is the customer when that is a contact, else the account's primary contact.
+    """
+    if opportunity.contact is not None or not wants_help(opportunity, terms):
+        return None
     if opportunity.customer and opportunity.customer.table == "contact":
-        return connections.dataverse.get("contact", opportunity.customer.id, CONTACT)
+        return opportunity.customer.id
     primary = opportunity.account.lookup("primarycontactid") if opportunity.account else None
-    return connections.dataverse.get("contact", primary.id, CONTACT) if primary else None
+    return primary.id if primary else None
 
 
 def find(connections: Connections, referral: Referral) -> Opportunity | None:

@@ -25,7 +25,9 @@ from shared.clients.wire import Problem
 from tests.chaos.canaries import TOKEN
 
 VENDORS: dict[str, Vendor] = {"dataverse": DATAVERSE, "partner_center": PARTNER_CENTER, "queues": SERVICE_BUS}
-_READS = {"get", "find", "engagement", "updated_since", "find_by_external_reference"}
+_READS = {
+    "get", "get_many", "find", "engagement", "engagements", "updated_since", "still_open", "find_by_external_reference",
+}  # fmt: skip
 
 
 class Fault(StrEnum):

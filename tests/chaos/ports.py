@@ -20,8 +20,17 @@ from tests.fakes.clock import VirtualClock
 
 QUICK_TRIES = 3
 _METHODS: Mapping[str, Sequence[str]] = {
-    "dataverse": ("get", "find", "create", "update", "delete", "close_opportunity", "qualify_lead"),
-    "partner_center": ("get", "engagement", "updated_since", "find_by_external_reference", "create", "patch"),
+    "dataverse": ("get", "get_many", "find", "create", "update", "delete", "close_opportunity", "qualify_lead"),
+    "partner_center": (
+        "get",
+        "engagement",
+        "engagements",
+        "updated_since",
+        "still_open",
+        "find_by_external_reference",
+        "create",
+        "patch",
+    ),
     "queues": ("send", "resend", "park"),
 }
 _CACHED = ("user_id", "columns", "environment_variables")

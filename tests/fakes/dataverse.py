@@ -8,7 +8,7 @@ an index, which a column gets when it is first filtered on.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -71,8 +71,25 @@ class FakeDataverse(Calls):
         for column in columns:
             field_of(definition, column)
         row = self._existing(table, row_id)
-        related = {key: self._related(definition, row, key, asked) for key, asked in (expand or {}).items()}
-        return _row(definition, row, columns, related)
+        return _row(definition, row, columns, self._expanded(definition, row, expand))
+
+    @port_call
+    def get_many(
+        self,
+        table: str,
+        row_ids: Iterable[str],
+        columns: Sequence[str],
+        expand: Mapping[str, Sequence[str]] | None = None,
+    ) -> dict[str, Row]:
+        definition = definition_of(table)
+        for column in columns:
+            field_of(definition, column)
+        stored = {row_id: self.rows.get(table, row_id) for row_id in row_ids}
+        return {
+            row_id: _row(definition, row, columns, self._expanded(definition, row, expand))
+            for row_id, row in stored.items()
+            if row is not None
+        }
 
     @port_call
     def find(
@@ -87,8 +104,7 @@ class FakeDataverse(Calls):
         definition = definition_of(table)
         for column in [*columns, *(condition.column for condition in where)]:
             field_of(definition, column)
-        equal = [c for c in where if c.operator == "eq"]
-        ids = self.rows.equal(table, equal[0].column, equal[0].value) if equal else self.rows.all(table).keys()
+        ids = self.rows.candidates(table, where)
         found = [row for row_id in ids if (row := self.rows.all(table)[row_id]) and all(meets(row, c) for c in where)]
         # Without an order Dataverse answers by key; so that a run can be repeated, so does the fake.
         found.sort(key=lambda row: row[definition.key])
@@ -254,6 +270,11 @@ class FakeDataverse(Calls):
         if row is None:
             raise NotFound("DV_NOT_FOUND", "The row does not exist in Dynamics 365.", "Nothing to do.")
         return row
+
+    def _expanded(
+        self, definition: Definition, row: Stored, expand: Mapping[str, Sequence[str]] | None
+    ) -> dict[str, Row | list[Row] | None]:
+        return {key: self._related(definition, row, key, asked) for key, asked in (expand or {}).items()}
 
     def _related(self, definition: Definition, row: Stored, key: str, columns: Sequence[str]) -> Row | list[Row] | None:
         children = {child: column for child, column, _ in definition.children}

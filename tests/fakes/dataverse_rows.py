@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,15 @@ class Rows:
                 index[comparable(row.get(column))].add(row_id)
         return index.get(comparable(value), set())
 
+    def candidates(self, table: str, where: Sequence[Condition]) -> Iterable[str]:
+        """Ids of rows among which are all that meet the conditions: by an index where one of them allows it."""
+        for condition in where:
+            if condition.operator == "eq":
+                return self.equal(table, condition.column, condition.value)
+            if condition.operator == "in":
+                return set().union(*(self.equal(table, condition.column, value) for value in condition.value))
+        return self._rows[table].keys()
+
 
 def comparable(value: Any) -> Any:
     """Text compares without case and trailing blanks, lookups by their row."""
@@ -89,7 +98,10 @@ def comparable(value: Any) -> Any:
 
 
 def meets(row: Stored, condition: Condition) -> bool:
-    have, want = comparable(row.get(condition.column)), comparable(condition.value)
+    have = comparable(row.get(condition.column))
+    if condition.operator == "in":
+        return have in [comparable(value) for value in condition.value]
+    want = comparable(condition.value)
     if condition.operator in ("eq", "ne"):
         return bool((have == want) == (condition.operator == "eq"))
     return have is not None and want is not None and _COMPARE[condition.operator](have, want)

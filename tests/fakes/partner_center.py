@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +53,16 @@ class FakePartnerCenter(Calls):
     @port_call
     def engagement(self, engagement_id: str) -> list[Referral]:
         return [self._referral(referral_id) for referral_id in self._engagements.get(engagement_id, [])]
+
+    @port_call
+    def engagements(self, engagement_ids: Iterable[str]) -> list[Referral]:
+        wanted = [known for one in dict.fromkeys(engagement_ids) for known in self._engagements.get(one, [])]
+        return [self._referral(referral_id) for referral_id in wanted]
+
+    @port_call
+    def still_open(self) -> Iterator[Referral]:
+        documents = [d for d in self.documents.values() if not rules.is_microsofts(d) and d["status"] != "Closed"]
+        return (self._referral(document["id"]) for document in documents)
 
     @port_call
     def updated_since(self, moment: datetime) -> Iterator[Referral]:
