@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.limiter import PATIENCE_S, Limiter
+from shared.clients.limiter import BULK_PATIENCE_S, PATIENCE_S, Limiter
 from shared.errors import Throttled
 
 
@@ -55,6 +55,33 @@ def test_never_more_than_allowed_in_any_minute(calls_per_minute: int, gaps: list
             continue
     for index, first in enumerate(started):
         assert sum(1 for at in started[index:] if at < first + 60 - 1e-6) <= calls_per_minute
+
+
+def test_a_request_may_count_as_many_calls() -> None:
+    time = Time()
+    host = limiter(time)
+    with host.slot(10):
+        pass
+    assert time.slept == []
+    with host.slot(10, BULK_PATIENCE_S):
+        pass
+    assert sum(time.slept) == pytest.approx(5 * 60 / 45)
+    with host.slot(1_000, BULK_PATIENCE_S):  # more than may ever come at once: all that may
+        pass
+
+
+def test_who_has_time_waits_longer() -> None:
+    time = Time()
+    host = limiter(time)
+    host.pause(60)
+    with pytest.raises(Throttled), host.slot():
+        pass
+    with host.slot(patience_s=BULK_PATIENCE_S):
+        pass
+    assert sum(time.slept) == pytest.approx(60)
+    host.pause(BULK_PATIENCE_S + 1)
+    with pytest.raises(Throttled), host.slot(patience_s=BULK_PATIENCE_S):
+        pass
 
 
 def test_a_long_wait_is_not_slept_but_told() -> None:

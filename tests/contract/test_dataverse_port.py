@@ -192,6 +192,50 @@ def test_no_children_are_an_empty_list(bench: Bench) -> None:
     assert row.expanded["cosell_microsoftsolution"] == []
 
 
+# many rows ------------------------------------------------------------------------------------------------------------
+def test_many_rows_come_as_one_alone_would(bench: Bench) -> None:
+    account = Lookup("account", bench.account())
+    ids = [
+        bench.opportunity(name=name, customerid=account, estimatedvalue=Decimal("84500.55"), description=description)
+        for name, description in (("O'Neil ✔", "two\r\nlines\r\n\r\nand --batch_ in it"), ("日本語 🏢", None))
+    ]
+    bench.solution(ids[0])
+    columns = ["name", "description", "customerid", "estimatedvalue", "createdon", "cosell_syncwithpartnercenter"]
+    expand = {
+        "parentaccountid": ["name"],
+        "ownerid": ["fullname"],
+        "originatingleadid": ["subject"],
+        "cosell_microsoftsolution": ["cosell_solutionid"],
+    }
+    missing = str(uuid.uuid4())
+    found = bench.port.get_many("opportunity", [*ids, missing, ids[0]], columns, expand)
+    assert found == {row_id: bench.port.get("opportunity", row_id, columns, expand) for row_id in ids}
+    assert bench.port.get_many("opportunity", [missing], columns, expand) == {}
+    assert bench.port.get_many("opportunity", [], columns) == {}
+
+
+def test_more_rows_than_one_part_of_a_batch_holds(bench: Bench) -> None:
+    ids = [bench.account(name=f"Contoso {number}") for number in range(52)]
+    found = bench.port.get_many("account", ids, ["name"])
+    assert [found[row_id].values["name"] for row_id in ids] == [f"Contoso {number}" for number in range(52)]
+
+
+def test_an_unknown_column_of_many_rows_is_the_operators_business(bench: Bench) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        bench.port.get_many("opportunity", [bench.opportunity()], ["new_nosuchcolumn"])
+    assert caught.value.code == "DV_COLUMN"
+
+
+def test_one_of_several_values_is_found(bench: Bench) -> None:
+    referrals = [str(uuid.uuid4()) for _ in range(3)]
+    ids = [bench.opportunity(cosell_referralidentifier=one, description=f"x {one}") for one in referrals]
+    where = [Condition("cosell_referralidentifier", [referrals[0].upper(), referrals[2], str(uuid.uuid4())], "in")]
+    assert {row.id for row in bench.port.find("opportunity", where, ["name"])} == {ids[0], ids[2]}
+    both = [*where, Condition("description", f"x {referrals[2]}")]
+    assert [row.id for row in bench.port.find("opportunity", both, ["name"])] == [ids[2]]
+    assert bench.port.find("opportunity", [Condition("name", ["' or name ne '", "x"], "in")], ["name"]) == []
+
+
 # versions -------------------------------------------------------------------------------------------------------------
 def test_every_write_makes_a_new_version_even_without_a_change(bench: Bench) -> None:
     opportunity = bench.opportunity(description="x")

@@ -70,6 +70,16 @@ def test_everything_is_listed_in_any_dialect(service: Service, next_link: str, d
     assert [r.id for r in port.updated_since(middle)] == [r.id for r in made[2:]]
 
 
+def test_open_deals_and_engagements_are_read_in_pages(service: Service) -> None:
+    service.quirks(page_size=2)
+    port = service.client()
+    made = [port.create(deal()) for _ in range(5)]
+    assert sorted(one.id for one in port.still_open()) == sorted(one.id for one in made)
+    before = service.requests("GET")
+    assert len(port.engagements([one.engagement_id or "" for one in made])) == len(made)
+    assert service.requests("GET") - before == 3
+
+
 @pytest.mark.parametrize("filters", [True, False])
 def test_the_crm_id_is_found_whether_or_not_it_can_be_filtered_by(service: Service, filters: bool) -> None:
     service.quirks(external_reference_filter=filters, page_size=2)
@@ -259,6 +269,17 @@ def test_a_deleted_row_is_never_created_again(cloud: Cloud, dataverse: Dataverse
     with pytest.raises(NotFound):
         dataverse.update("opportunity", row_id, {"description": "ghost"}, None)
     assert dataverse.find("opportunity", [], ["name"]) == []
+
+
+def test_a_batch_in_which_a_part_hits_the_limit_is_waited_for(cloud: Cloud, dataverse: DataverseClient) -> None:
+    ids = [dataverse.create("account", {"name": f"Contoso {number}"}) for number in range(60)]
+    address, limit = cloud.layout.dataverse_url, {"requests_per_window": 2, "window_s": 1}
+    cloud.control("PUT", address, "/switches", limit)
+    try:
+        dataverse.find("account", [], ["name"])
+        assert len(dataverse.get_many("account", ids, ["name"])) == len(ids)
+    finally:
+        cloud.control("PUT", address, "/switches", {"requests_per_window": 6000, "window_s": 300})
 
 
 def test_dataverses_limits_stop_everybody(cloud: Cloud, dataverse: DataverseClient) -> None:

@@ -197,6 +197,27 @@ def test_what_changed_since_comes_oldest_first_and_once(bench: Bench) -> None:
     assert ids(bench.port.updated_since(bench.later())) == []
 
 
+def test_what_is_still_open_comes_once(bench: Bench) -> None:
+    closed, accepted = bench.port.create(deal()), bench.port.create(deal())
+    invited = bench.invite()
+    bench.port.patch(closed.id, CLOSE, closed.e_tag)
+    found = ids(bench.port.still_open())
+    assert {accepted.id, invited} <= set(found)
+    assert closed.id not in found
+    assert len(found) == len(set(found))
+    assert not any(one.is_microsofts for one in bench.port.still_open())
+
+
+def test_several_engagements_are_read_with_microsofts_records(bench: Bench) -> None:
+    alone, shared, other = (bench.port.create(deal()) for _ in range(3))
+    theirs = bench.port.create(invitation(shared.engagement_id))
+    asked = [alone.engagement_id or "", shared.engagement_id or "", str(uuid.uuid4()), alone.engagement_id or ""]
+    found = ids(bench.port.engagements(asked))
+    assert sorted(found) == sorted([alone.id, shared.id, theirs.id])
+    assert other.id not in found
+    assert bench.port.engagements([]) == []
+
+
 def test_a_change_at_the_very_moment_counts(bench: Bench) -> None:
     created = bench.port.create(deal())
     assert created.updated_date_time is not None
