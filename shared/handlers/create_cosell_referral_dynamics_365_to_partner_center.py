@@ -132,8 +132,9 @@ class _Creation:
 
     def run(self) -> str:
         try:
-            own = self._own()
-            microsofts = self._microsofts(own) if wants_help(self.opportunity, self.connections.terms) else None
+            own, microsofts = self._own(), None
+            if wants_help(self.opportunity, self.connections.terms):
+                own, microsofts = self._microsofts(own)
         except DataProblem as problem:
             return _block(
                 self.hint, self.connections, load(self.connections, self.opportunity.id),
@@ -173,16 +174,16 @@ class _Creation:
         )
         write_back(self.connections, opportunity, state, changes=incoming.identity(own, self.connections.terms))
 
-    def _microsofts(self, own: Referral) -> Referral:
-        """Microsoft's referral of the engagement: an open one that exists, or a new one."""
+    def _microsofts(self, own: Referral) -> tuple[Referral, Referral]:
+        """Ours, as it then is, and Microsoft's referral of the engagement: an open one that exists, or a new one."""
         center, terms = self.connections.partner_center, self.connections.terms
         if (self.resumed or self.opportunity.referral_id) and own.engagement_id:
             known = [r for r in center.engagement(own.engagement_id) if r.is_microsofts and not r.is_closed]
             if known:
-                return known[0]
+                return own, known[0]
         if self.opportunity.referral_id and own.consent.consent_to_share_referral_with_microsoft_sellers is not True:
             own = self._share(own)
-        return center.create(outgoing.microsoft_body(self.opportunity, own, terms))
+        return own, center.create(outgoing.microsoft_body(self.opportunity, own, terms))
 
     def _share(self, own: Referral) -> Referral:
         """A private deal must become visible to Microsoft's sellers before they can be asked."""

@@ -1,0 +1,359 @@
+"""The sweep on a whole system in memory: what no event told gets one hint for the right pair, what is in step none."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.row import Lookup
+from shared.domain.state import COLUMN, Reservation, parse
+from shared.errors import Throttled
+from shared.handlers import sweep
+from shared.handlers.sweep import Compared, Sum
+from shared.messages import Hint, Queue
+from tests.chaos.world import World
+from tests.contract.deals import deal, invitation
+
+HELP, VISIBLE, NOT_VISIBLE = 100000003, 100000001, 100000000
+OPEN, ON_HOLD, ACTIVE, DISQUALIFIED = 0, 2, 1, 2
+TO_CRM, TO_PC = Queue.PARTNER_CENTER_EVENTS, Queue.DYNAMICS_365_TO_PARTNER_CENTER
+
+
+@dataclass
+class Town:
+    """A system with a pair of each kind, in step and at rest."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        self.crm, self.center = self.world.dataverse.as_user(), self.world.center
+        self.private = self.share(visibility=NOT_VISIBLE)
+        self.shared = self.share()
+        self.co_sell = self.share(help_option=HELP)
+        self.blocked = self.share(country="Norge")
+        self.won = self.share()
+        self.inbound = self.center.invite(deal(externalReferenceId=None)).id
+        self.lead = self.center.invite(deal(externalReferenceId=None), lead=True).id
+        self.rest()
+        self.crm.close_opportunity(self.won, won=True, status=3, activity={"subject": "Won"})
+        self.rest()
+        assert self.referral_id(self.co_sell)
+        assert not self.referral_id(self.blocked)
+
+    def share(self, *, country: str = "NO", visibility: int = VISIBLE, help_option: int | None = None) -> str:
+        """A new opportunity of the seller's, complete unless its country is not."""
+        address = {"address1_line1": "Havnegata 12", "address1_city": "Bergen", "address1_country": country}
+        account = Lookup("account", self.crm.create("account", {"name": "Northgate Foods AS", **address}))
+        person = {"firstname": "Ingrid", "lastname": "Solberg", "emailaddress1": "i@northgate.example"}
+        contact = self.crm.create("contact", {**person, "telephone1": "+47 55 01 02 03", "parentcustomerid": account})
+        values: dict[str, Any] = {
+            "name": "Cold chain",
+            "estimatedvalue": Decimal(50000),
+            "estimatedclosedate": self.world.clock().date() + timedelta(days=90),
+            "parentaccountid": account,
+            "parentcontactid": Lookup("contact", contact),
+            "cosell_referralvisibility": visibility,
+            "cosell_howcanmicrosofthelp": help_option,
+            "cosell_syncwithpartnercenter": True,
+        }
+        row_id = self.crm.create("opportunity", {name: value for name, value in values.items() if value is not None})
+        self.add_solution(row_id, "SOL-70412-KQX")
+        return row_id
+
+    def add_solution(self, row_id: str, key: str) -> None:
+        parent = Lookup("opportunity", row_id)
+        self.crm.create("cosell_microsoftsolution", {"cosell_solutionid": key, "cosell_opportunityid": parent})
+
+    def edit(self, row_id: str, **values: Any) -> None:
+        self.crm.update("opportunity", row_id, values, None)
+
+    def row(self, row_id: str) -> dict[str, Any]:
+        return self.world.dataverse.rows.all("opportunity")[row_id]
+
+    def referral_id(self, row_id: str) -> str:
+        return str(self.row(row_id).get("cosell_referralidentifier") or "")
+
+    def engagement(self, row_id: str) -> str:
+        return str(self.row(row_id)["cosell_engagementidentifier"])
+
+    def opportunity_of(self, referral_id: str) -> str:
+        rows = self.world.dataverse.rows.equal("opportunity", "cosell_referralidentifier", referral_id)
+        return next(iter(rows))
+
+    def lead_row(self) -> str:
+        return next(iter(self.world.dataverse.rows.all("lead")))
+
+    def rest(self) -> None:
+        self.world.drain()
+        self.world.clock.advance(1200)
+        self.world.drain()
+
+    def unheard(self, deed: Callable[[], object]) -> None:
+        """Do something of which no event tells."""
+        self.world.feeds.deaf = True
+        deed()
+        self.world.feeds.deaf = False
+        self.world.clock.advance(1200)
+
+    def sweep(self, **options: Any) -> tuple[Sum, list[tuple[str, str]]]:
+        """What it found, and its hints as queue and id."""
+        sent: list[tuple[str, str]] = []
+        found = sweep.handle(self.world.connections, timedelta(days=3650), **options)
+        for queue in (TO_CRM, TO_PC, Queue.MICROSOFT_REFERRAL_UPDATES, Queue.CREATE_COSELL_REFERRAL):
+            sent += [(queue, hint.row_id) for hint in self.world.queues.hints(queue)]
+        return found, sent
+
+    def writes(self) -> int:
+        return len(self.world.journal.writes)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town(World())
+
+
+NIGHT = pytest.mark.parametrize("night", [False, True], ids=["window", "night"])
+
+
+@NIGHT
+def test_a_healthy_system_gets_no_hint_and_no_write(town: Town, night: bool) -> None:
+    town.rest()
+    before = town.writes()
+    found, hints = town.sweep(all_open_deals=night)
+    assert hints == []
+    assert (found.differing, found.hinted, found.compared) == (0, 0, 7)
+    town.rest()
+    assert town.writes() == before
+
+
+def _reserved(town: Town) -> None:
+    """Flow 2 died while it created Microsoft's part."""
+    row = town.row(town.shared)
+    state = parse(row[COLUMN]).but(reservation=Reservation(at=town.world.clock(), run="gone"))
+    town.edit(town.shared, **{COLUMN: state.to_json(), "cosell_howcanmicrosofthelp": HELP})
+
+
+def _linking(town: Town) -> None:
+    """Flow 4 died after it had made the opportunity."""
+    row_id = town.opportunity_of(town.inbound)
+    town.edit(row_id, **{COLUMN: parse(town.row(row_id)[COLUMN]).but(linking=True).to_json()})
+
+
+def _account(town: Town, **values: Any) -> None:
+    town.crm.update("account", town.row(town.blocked)["parentaccountid"].id, values, None)
+
+
+MISSED: dict[str, tuple[Callable[[Town], object], Queue, Callable[[Town], str]]] = {
+    "the value, in Partner Center": (
+        lambda town: town.center.edit_in_portal(town.referral_id(town.shared), details__dealValue=65000),
+        TO_CRM,
+        lambda town: town.referral_id(town.shared),
+    ),
+    "the value, in the CRM": (
+        lambda town: town.edit(town.private, estimatedvalue=Decimal(65000)),
+        TO_PC,
+        lambda town: town.private,
+    ),
+    "a solution, in the CRM": (
+        lambda town: town.add_solution(town.shared, "SOL-20002-ABC"),
+        TO_PC,
+        lambda town: town.shared,
+    ),
+    "a deal made in the portal": (
+        lambda town: town.center.create(deal(externalReferenceId=None)),
+        TO_CRM,
+        lambda town: list(town.center.documents)[-1],
+    ),
+    "a lead": (
+        lambda town: town.center.invite(deal(externalReferenceId=None), lead=True),
+        TO_CRM,
+        lambda town: list(town.center.documents)[-1],
+    ),
+    "a deal made in the CRM": (
+        lambda town: town.share(),
+        TO_PC,
+        lambda town: max(town.world.dataverse.rows.all("opportunity").values(), key=lambda row: row["createdon"])[
+            "opportunityid"
+        ],
+    ),
+    "a blocked deal's account": (
+        lambda town: _account(town, address1_country="NO"),
+        TO_PC,
+        lambda town: town.blocked,
+    ),
+    "a blocked deal's account, still not right": (
+        lambda town: _account(town, address1_country="Noreg"),
+        TO_PC,
+        lambda town: town.blocked,
+    ),
+    "help asked for later": (
+        lambda town: town.edit(town.private, cosell_howcanmicrosofthelp=HELP),
+        TO_PC,
+        lambda town: town.private,
+    ),
+    "Microsoft accepts": (
+        lambda town: town.center.microsoft(town.engagement(town.co_sell), "Accepted", msx_id="7-ABC"),
+        TO_CRM,
+        lambda town: town.referral_id(town.co_sell),
+    ),
+    "Microsoft declines": (
+        lambda town: town.center.microsoft(town.engagement(town.co_sell), "Declined"),
+        TO_CRM,
+        lambda town: town.referral_id(town.co_sell),
+    ),
+    "Microsoft invited in the portal": (
+        lambda town: town.center.create(invitation(town.engagement(town.shared))),
+        Queue.MICROSOFT_REFERRAL_UPDATES,
+        lambda town: list(town.center.documents)[-1],
+    ),
+    "accepted by the seller": (
+        lambda town: town.edit(town.opportunity_of(town.inbound), statuscode=ACTIVE),
+        TO_PC,
+        lambda town: town.opportunity_of(town.inbound),
+    ),
+    "declined in the portal": (
+        lambda town: town.center.edit_in_portal(town.inbound, status="Closed", substatus="Declined"),
+        TO_CRM,
+        lambda town: town.inbound,
+    ),
+    "lost in the CRM": (
+        lambda town: town.crm.close_opportunity(town.shared, won=False, status=4, activity={"subject": "Lost"}),
+        TO_PC,
+        lambda town: town.shared,
+    ),
+    "a lead turned down": (
+        lambda town: town.crm.update("lead", town.lead_row(), {"statecode": DISQUALIFIED, "statuscode": 7}, None),
+        TO_CRM,
+        lambda town: town.lead,
+    ),
+    "a creation that died": (_reserved, TO_PC, lambda town: town.shared),
+    "a link that is half made": (_linking, TO_CRM, lambda town: town.inbound),
+}
+"""What was missed → the deed, the queue of the hint, and whose id it carries."""
+AT_NIGHT = (
+    "the value, in the CRM",
+    "a deal made in the CRM",
+    "Microsoft declines",
+    "lost in the CRM",
+    "a lead turned down",
+)
+
+
+@pytest.mark.parametrize(("missed", "night"), [*((missed, False) for missed in MISSED), *((m, True) for m in AT_NIGHT)])
+def test_what_was_missed_gets_one_hint_and_is_healed_by_it(town: Town, missed: str, night: bool) -> None:
+    deed, queue, pair = MISSED[missed]
+    town.unheard(lambda: deed(town))
+    found, hints = town.sweep(all_open_deals=night)
+    assert hints == [(queue, pair(town))]
+    assert (found.differing, found.hinted) == (1, 1)
+
+    town.rest()
+    again, hints = town.sweep(all_open_deals=night)
+    assert (again.differing, hints) == (0, [])
+    assert town.world.parked == []
+
+
+def test_both_sides_changed_get_a_hint_each(town: Town) -> None:
+    def both() -> None:
+        town.center.edit_in_portal(town.referral_id(town.shared), details__dealValue=65000)
+        town.edit(town.shared, description="Two warehouses.")
+
+    town.unheard(both)
+    found, hints = town.sweep()
+    assert hints == [(TO_CRM, town.referral_id(town.shared)), (TO_PC, town.shared)]
+    assert (found.differing, found.hinted) == (1, 2)
+    town.rest()
+    assert town.row(town.shared)["estimatedvalue"] == Decimal(65000)
+    assert town.center.get(town.referral_id(town.shared)).details.notes == "Two warehouses."
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda town: town.edit(town.shared, cosell_syncwithpartnercenter=False, estimatedvalue=Decimal(1)),
+        lambda town: town.crm.delete("opportunity", town.shared),
+        lambda town: town.edit(town.shared, budgetamount=Decimal(7)),
+    ],
+    ids=["switched off", "deleted", "a column that is not mapped"],
+)
+def test_what_is_nobodys_business_gets_no_hint(town: Town, deed: Callable[[Town], object]) -> None:
+    town.unheard(lambda: deed(town))
+    for night in (False, True):
+        assert town.sweep(all_open_deals=night)[1] == []
+
+
+def test_a_deal_reopened_here_although_closed_there_stays_as_it_is(town: Town) -> None:
+    town.edit(town.won, statecode=OPEN, statuscode=ACTIVE)
+    town.rest()
+    found, hints = town.sweep(all_open_deals=True)
+    assert hints == []
+    assert found.compared == 7
+
+
+def test_an_edit_of_a_deal_that_awaits_its_answer_is_kept_back(town: Town) -> None:
+    town.edit(town.opportunity_of(town.inbound), estimatedvalue=Decimal(1234))
+    town.rest()
+    assert town.sweep(all_open_deals=True)[1] == []
+
+
+def test_the_window_leaves_out_what_is_older(town: Town) -> None:
+    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
+    town.world.clock.advance(3 * 3600)
+    assert str(sweep.handle(town.world.connections, timedelta(hours=2))) == "0 compared, 0 with a difference, 0 hints"
+    found = sweep.handle(town.world.connections, timedelta(hours=2), all_open_deals=True)
+    assert (found.compared, found.differing) == (6, 1), "the night looks at every open deal, however old"
+
+
+def test_a_dry_run_says_which_pair_differs_in_what_and_sends_nothing(town: Town) -> None:
+    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
+    seen: list[Compared] = []
+    found, hints = town.sweep(send=False, each=seen.append)
+    assert hints == []
+    assert (found.differing, found.hinted) == (1, 0)
+    (differing,) = (one for one in seen if one.work)
+    assert (differing.referral_id, differing.opportunity_id) == (town.referral_id(town.private), town.private)
+    assert "/details/dealValue" in differing.work[0].differs
+
+
+def test_a_hundred_pairs_cost_a_handful_of_calls(town: Town) -> None:
+    for _ in range(40):
+        town.share()
+    town.rest()
+    town.world.dataverse.counts.clear()
+    town.center.counts.clear()
+    found, hints = town.sweep(all_open_deals=True)
+    assert (found.compared, hints) == (47, [])
+    assert town.center.counts.total() <= 5
+    assert town.world.dataverse.counts.total() <= 8
+
+
+def test_a_sweep_that_is_told_to_wait_has_sent_what_it_found(town: Town) -> None:
+    """The hints go out page by page."""
+    for _ in range(3):
+        town.unheard(lambda: town.center.create(deal(externalReferenceId=None)))
+    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
+
+    def throttled(call: str) -> None:
+        if call == "dataverse.find" and town.world.queues.hints(TO_CRM):
+            raise Throttled("DV_THROTTLED", "Dynamics 365 asked to wait.")
+
+    town.world.dataverse.before_call = throttled
+    with pytest.raises(Throttled):
+        town.sweep()
+    assert len(town.world.queues.hints(TO_CRM)) == 3
+
+
+def test_two_sweeps_within_a_minute_are_one(town: Town) -> None:
+    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
+    town.sweep()
+    assert len(town.sweep()[1]) == 1
+    hint = town.world.queues.hints(TO_PC)[0]
+    assert hint.message_id(TO_PC) == Hint.model_validate(
+        {**hint.model_dump(), "correlation_id": uuid.uuid4()}
+    ).message_id(TO_PC)
