@@ -349,6 +349,26 @@ def test_a_sweep_that_is_told_to_wait_has_sent_what_it_found(town: Town) -> None
     assert len(town.world.queues.hints(TO_CRM)) == 3
 
 
+def test_AT_F11_however_many_changed_no_minute_has_more_calls_than_configured() -> None:
+    """Eighty deals made while nobody listened, at eighty calls a minute: one call after the other, for some minutes."""
+    world, limit = World(), 80
+    world.feeds.deaf = True
+    made = [world.center.create(deal(externalReferenceId=None)).id for _ in range(80)]
+    world.feeds.deaf = False
+    called: list[float] = []
+    world.center.before_call = lambda _: called.append(world.clock.monotonic())
+    found = sweep.handle(world.connections, timedelta(hours=2))
+    assert (found.compared, found.hinted) == (80, 80)
+    world.drain()
+    assert all(world.dataverse.rows.equal("opportunity", "cosell_referralidentifier", one) for one in made)
+    assert world.parked == []
+    assert len(called) > 3 * limit
+    for index, first in enumerate(called):
+        assert sum(1 for at in called[index : index + limit + 1] if at < first + 60) <= limit
+    world.clock.advance(1200)
+    assert sweep.handle(world.connections, timedelta(hours=2)).differing == 0
+
+
 def test_two_sweeps_within_a_minute_are_one(town: Town) -> None:
     town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
     town.sweep()
