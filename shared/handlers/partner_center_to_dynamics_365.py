@@ -21,7 +21,7 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import inbound_deals, leads, other_partners
+from shared.handlers import inbound_deals, leads, other_partners, reminders
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, Hint, Queue
@@ -262,4 +262,6 @@ def _untold(problems: tuple[Note, ...], state: SyncState) -> tuple[list[Note], S
     """Problems the seller has not read yet, and the state that remembers those that persist."""
     new = [note for note in problems if state.told.get(note.code) != fingerprint(note.sentence)]
     told = {note.code: fingerprint(note.sentence) or "" for note in problems}
+    if reminders.CODE in state.told:  # no problem of this kind: forgotten here, the seller would be reminded again
+        told[reminders.CODE] = state.told[reminders.CODE]
     return new, state.but(told=told) if told != state.told else state

@@ -17,7 +17,7 @@ from shared.handlers.opportunities import load, write_back
 from shared.ports import Condition
 
 DAYS = (1, 3, 7)
-_CODE = "RESPOND_BY"
+CODE = "RESPOND_BY"
 _MOST = 500
 _log = logging.getLogger("cosell.reminders")
 
@@ -48,11 +48,11 @@ def _remind(connections: Connections, opportunity: Opportunity, respond_by: date
     left = (respond_by - now).total_seconds() / 86_400
     step = str(next(days for days in DAYS if left <= days))
     state = opportunity.state
-    if state.told.get(_CODE) == step:
+    if state.told.get(CODE) == step:
         return False
-    text = f"{_CODE}: answer this deal by {respond_by:%Y-%m-%d}, or Partner Center lets it expire"
+    text = f"{CODE}: answer this deal by {respond_by:%Y-%m-%d}, or Partner Center lets it expire"
     line = audit.line(now, "PC>CRM", "REMIND", True, text, "reminder", opportunity.referral_id)
-    state = state.but(told={**state.told, _CODE: step})
+    state = state.but(told={**state.told, CODE: step})
     write_back(connections, opportunity, state, lines=[line])
     connections.notifications.post(
         "A co-sell deal waits for an answer",

@@ -14,7 +14,7 @@ import pytest
 from shared.domain.row import Lookup
 from shared.domain.state import COLUMN, Reservation, parse
 from shared.errors import Throttled
-from shared.handlers import sweep
+from shared.handlers import reminders, sweep
 from shared.handlers.sweep import Compared, Sum
 from shared.messages import Hint, Queue
 from tests.chaos.world import World
@@ -300,6 +300,16 @@ def test_an_edit_of_a_deal_that_awaits_its_answer_is_kept_back(town: Town) -> No
     town.edit(town.opportunity_of(town.inbound), estimatedvalue=Decimal(1234))
     town.rest()
     assert town.sweep(all_open_deals=True)[1] == []
+
+
+def test_a_deal_that_was_reminded_of_is_in_step_and_stays_reminded_of(town: Town) -> None:
+    town.world.clock.advance(timedelta(days=8).total_seconds())
+    assert reminders.handle(town.world.connections) == "1 reminders"
+    town.rest()
+    assert town.sweep(all_open_deals=True)[1] == []
+    town.center.edit_in_portal(town.inbound, details__dealValue=65000)
+    town.rest()
+    assert reminders.handle(town.world.connections) == "0 reminders"
 
 
 def test_the_window_leaves_out_what_is_older(town: Town) -> None:
