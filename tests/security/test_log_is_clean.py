@@ -63,7 +63,7 @@ def test_ordinary_lines_are_left_as_they_are() -> None:
         "2026-03-04T13:02:11.1041877+00:00 | CRM>PC | update | OK | name old>new | run 12345678 | ref 3c9e1f60",
         "PC_CONSENT: The sign-in is no longer valid (invalid_grant AADSTS50173). code: 0x80060882, status code 401",
         "The signature does not belong to this body and certificate. bearer token missing",
-        "sweep since 2026-03-04T13:02:11+00:00: 12 referrals, 40 opportunities",
+        "sweep since 2026-03-04T13:02:11+00:00: 47 compared, 1 with a difference, 1 hints",
         "listening on 127.0.0.1:5672, key: cosell_name, 4862210, 1.5 s",
     ):
         assert redact(line) == line
