@@ -112,7 +112,7 @@ class Pairs:
     # Dynamics 365 ---------------------------------------------------------------------------------------------------
     def _read_carriers(self) -> None:
         """The opportunity, else the lead, of each of our referrals; looked for as flow 4 does."""
-        self._read_rows(_named(self._alone()))
+        self._read_rows(_named(self._ours()))
         self._read_rows(row.id for rows in self._find("opportunity", ("name",), self._alone()).values() for row in rows)
         alone = self._alone()
         carried = self._find("lead", leads.COLUMNS, alone)
