@@ -204,3 +204,14 @@ def test_AT_D21_webhook_down(world: World) -> None:
     assert center.count("POST", "PATCH", "PUT") == 0
     assert crm.count("POST", "PATCH", "DELETE") == crm.count("POST", path=BATCH)
     assert [len(world.audit(one)) for one in (*deals, deal)] == lines
+
+    world.portal.edit(known["id"], {"details": {"dealValue": 99500}})
+    told = admin(world, "reconcile", "--since", "1", "--dry-run")
+    assert (told.code, told.err) == (0, "")
+    *listed, total = told.out.splitlines()  # other tests' deals may be among them
+    (line,) = (line for line in listed if line.startswith(f"referral {known['id']}, opportunity {deals[0]}: "))
+    assert "estimatedvalue" in line
+    assert f" {len(listed)} with a difference, 0 hinted" in total
+    assert " 1 with a difference, 1 hinted" in admin(world, "reconcile", "--referral", known["id"]).out
+    world.settle()
+    assert world.opportunity(deals[0])["estimatedvalue"] == 99500
