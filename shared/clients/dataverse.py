@@ -1,7 +1,7 @@
 """Dataverse's Web API as the port `shared.ports.Dataverse`.
 
 Updates always carry `If-Match` (a plain PATCH would re-create a deleted row), writes always carry the tag that tells
-them from people's in the events they cause. One GET brings a row with its related rows, one `$batch` a thousand of
+them from people's in the events they cause. One GET brings a row with its related rows, one `$batch` hundreds of
 them. Spelling of tables and values: `shared.clients.dataverse_tables` and `dataverse_query`; what Dataverse's error
 codes mean: `dataverse_failures`.
 """
@@ -32,8 +32,8 @@ _TAG = "?tag=cosell-sync"
 _LARGEST_PAGE = 5_000
 _ROWS_AT_ONCE = 50
 """Rows that one part of a batch asks for by their ids; Dataverse counts the part as one call."""
-_PARTS = 20
-"""Parts of one batch: a thousand rows, which come in a few seconds."""
+_PARTS = 10
+"""Parts of one batch: five hundred rows come well within the time that one answer may take."""
 _READ = {
     "If-None-Match": "null",  # past any cache
     "Prefer": 'odata.include-annotations="Microsoft.Dynamics.CRM.lookuplogicalname"',
