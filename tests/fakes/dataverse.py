@@ -84,11 +84,10 @@ class FakeDataverse(Calls):
         definition = definition_of(table)
         for column in columns:
             field_of(definition, column)
-        stored = {row_id: self.rows.get(table, row_id) for row_id in row_ids}
         return {
             row_id: _row(definition, row, columns, self._expanded(definition, row, expand))
-            for row_id, row in stored.items()
-            if row is not None
+            for row_id in row_ids
+            if (row := self.rows.get(table, row_id)) is not None
         }
 
     @port_call
