@@ -1,7 +1,8 @@
 """A flow rehearsed: run on what was read in bulk, with ports that write nothing, to learn whether it would do anything.
 
 So the sweep compares by the flows' own code, and there is no second truth about what differs. A flow that asks for
-something nobody read cannot be foreseen; that counts as something to do, since a hint too many is harmless.
+something nobody read cannot be foreseen; that counts as something to do, since a hint too many is harmless. What was
+read (`Known`) is gathered by `shared.handlers.pairs`; the ports that write nothing are those of `shared.dry_run`.
 """
 
 from __future__ import annotations

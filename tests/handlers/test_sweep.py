@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from shared.connections import Connections
+from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.state import COLUMN, Reservation, parse
 from shared.errors import Throttled
 from shared.handlers import reminders, sweep
 from shared.handlers.sweep import Compared, Sum
 from shared.messages import Hint, Queue
+from shared.ports import PartnerCenter
 from tests.chaos.world import World
 from tests.contract.deals import deal, invitation
 
@@ -257,6 +261,38 @@ def test_what_was_missed_gets_one_hint_and_is_healed_by_it(town: Town, missed: s
     again, hints = town.sweep(all_open_deals=night)
     assert (again.differing, hints) == (0, [])
     assert town.world.parked == []
+
+
+def listing(town: Town, *referrals: Referral) -> Connections:
+    """A Partner Center whose list holds these."""
+    real = town.world.connections
+    center = SimpleNamespace(**{**vars(real.partner_center), "updated_since": lambda moment: iter(referrals)})
+    return replace(real, partner_center=cast(PartnerCenter, center))
+
+
+def test_a_list_may_hold_microsofts_records_too(town: Town) -> None:
+    own = town.referral_id(town.co_sell)
+    (theirs,) = (one for one in town.center.engagement(town.engagement(town.co_sell)) if one.is_microsofts)
+    found: list[Compared] = []
+    sweep.handle(listing(town, theirs), timedelta(minutes=1), each=found.append)
+    assert [(one.referral_id, one.opportunity_id, one.work) for one in found] == [(own, town.co_sell, ())]
+
+    town.unheard(lambda: town.center.microsoft(town.engagement(town.co_sell), "Declined"))
+    sweep.handle(listing(town, town.center.get(theirs.id), town.center.get(own)), timedelta(minutes=1))
+    assert [hint.row_id for hint in town.world.queues.hints(TO_CRM)] == [own]
+
+
+def test_another_partners_record_is_told_of_once(town: Town) -> None:
+    ours = town.center.get(town.referral_id(town.shared))
+    theirs = ours.model_copy(update={"id": str(uuid.uuid4()), "organization_id": str(uuid.uuid4())})
+    sweep.handle(listing(town, theirs), timedelta(minutes=1))
+    (hint,) = town.world.queues.hints(TO_CRM)
+    assert hint.row_id == theirs.id
+    text = (
+        f"| PC>CRM | PARTNER | OK | another partner is {theirs.status}/{theirs.substatus} | run x | ref {theirs.id[:8]}"
+    )
+    town.edit(town.shared, cosell_audit=f"2026-03-02T09:00:00Z {text}")
+    assert sweep.handle(listing(town, theirs), timedelta(minutes=1)).differing == 0
 
 
 def test_both_sides_changed_get_a_hint_each(town: Town) -> None:
