@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.connections import Connections
 from shared.domain import audit, outgoing
@@ -81,10 +81,18 @@ class _Run:
         decision = status_table.decide(state, self.referral, self.opportunity, terms, now)
         if decision.frozen:
             return self._frozen(plan, decision)
-        if decision.wait_s:
-            state = state.but(terminal_since=state.terminal_since or now)
-            self._wait(decision.wait_s, state)
-        elif state.terminal_since and decision.crm in ("open", "hold"):
+        if not decision.wait_s:
+            return self._carry_out(plan, decision, state)
+        since = state.terminal_since or now
+        result = self._carry_out(plan, decision, state.but(terminal_since=since))
+        # Only now: had the row not kept `terminal_since`, every repeat would begin one more wait.
+        self._wait(decision.wait_s, since)
+        return result
+
+    def _carry_out(self, plan: Plan, decision: Decision, state: SyncState) -> str:
+        """Send, then write down; `state` is what the row is to keep, but for what comes of sending."""
+        terms = self.connections.terms
+        if state.terminal_since and decision.crm in ("open", "hold"):
             state = state.but(terminal_since=None)
         done: tuple[Change, ...] = () if decision.held else plan.to_pc
         written = self._announce(done)
@@ -139,13 +147,13 @@ class _Run:
             return problem
         return None
 
-    def _wait(self, seconds: float, state: SyncState) -> None:
+    def _wait(self, seconds: float, since: datetime) -> None:
         """Look again when the grace period is over: once, however often the row is saved meanwhile.
 
         A message that came too early, as clocks differ, needs a version of its own.
         """
         early = self.hint.reason == _GRACE
-        version = self.opportunity.etag if early else str(state.terminal_since)
+        version = self.opportunity.etag if early else str(since)
         again = self.hint.model_copy(update={"reason": _GRACE, "version": version, "attempt": 0})
         self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, again, delay_s=seconds)
 
