@@ -191,8 +191,15 @@ class _Creation:
         return self.connections.partner_center.patch(own.id, [PatchOperation("replace", path, True)], own.e_tag)
 
     def _release(self) -> None:
-        opportunity = load(self.connections, self.opportunity.id)
-        write_back(self.connections, opportunity, opportunity.state.but(reservation=None))
+        """Let the next run begin at once. A creation that has a referral already is still to be completed.
+
+        Its reservation stays, without the lease: the other flows keep away from what is half made.
+        """
+        opportunity, reservation = load(self.connections, self.opportunity.id), None
+        if self._first and opportunity.referral_id:
+            over = self.connections.clock() - timedelta(seconds=self.connections.create_lease_s)
+            reservation = Reservation(at=over, run=str(uuid.uuid4()))
+        write_back(self.connections, opportunity, opportunity.state.but(reservation=reservation))
 
     def _finish(self, own: Referral, microsofts: Referral | None) -> None:
         """Base, audit, ✔ and the columns that follow: what was sent is what both sides now agree on."""
