@@ -1,8 +1,9 @@
 """One limiter per vendor host: calls per minute, calls at once, and a pause for everybody after a 429.
 
-Every call to a host goes through `slot()`. It waits a moment when the wait is short and raises `Throttled` with the
-remaining seconds when it is not: a worker must not sleep where the retry ladder can wait. Bulk reads, which no ladder
-stands behind, are more patient. Never more than
+Every call to a host goes through `slot()`. For the rate it waits in place until its turn, which is a few seconds away
+as few calls are made at once: so a backlog stays in its queue and is worked off as fast as the rate allows. What the
+vendor asks for may take long: then `Throttled` carries the remaining seconds to the retry ladder; only bulk reads,
+which no ladder stands behind, wait for that too. Never more than
 `calls_per_minute` calls (two at least) start within any 60 seconds. Obeying `Retry-After` works across instances too,
 as the vendor tells each of them. Used by `shared.clients.http`.
 """
@@ -17,11 +18,13 @@ from contextlib import contextmanager
 from shared.errors import Throttled
 
 PATIENCE_S = 2.0
-"""Longest sleep for the rate or after a 429."""
+"""Longest sleep after a 429."""
 BULK_PATIENCE_S = 90.0
 """The same of reads in bulk, whose caller has time."""
-_QUEUE_S = 10.0
-"""Longest wait for another call of ours to end."""
+_TURN_S = 15.0
+"""Longest sleep for the rate; four calls at once need more only below some 22 calls a minute."""
+_QUEUE_S = 30.0
+"""Longest wait for another call of ours to end: all functions that call one host, each call waiting for its turn."""
 _ROUNDING = 1e-9
 """Waiting exactly long enough for a token must be enough, whatever the last bit of the sum says."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
@@ -76,25 +79,36 @@ class Limiter:
             self._strikes = 0
 
     def _wait(self, calls: float, patience_s: float) -> None:
-        slept = 0.0
-        while (wait := self._next_wait(calls)) > 0:
-            if slept + wait > patience_s:
-                raise self._throttled(wait, "PAUSED")
-            self._sleep(wait)
-            slept += wait
+        """Sleep through a short pause, then until the turn of this call, which no other call can take away."""
+        slept, has_turn = 0.0, False
+        while True:
+            wait = self._pause_left()
+            if wait > 0:
+                if slept + wait > patience_s:
+                    raise self._throttled(wait, "PAUSED")
+                slept += wait
+            elif has_turn:
+                return
+            else:
+                wait, has_turn = self._take_turn(calls, max(patience_s, _TURN_S)), True
+            if wait > 0:
+                self._sleep(wait)
 
-    def _next_wait(self, calls: float) -> float:
-        """Seconds to wait, or 0 after taking a token for each call."""
+    def _pause_left(self) -> float:
+        with self._lock:
+            return self._paused_until - self._now()
+
+    def _take_turn(self, calls: float, longest_s: float) -> float:
+        """Take a token for each call, perhaps still to come: seconds until then. They are handed out in order."""
         with self._lock:
             now = self._now()
-            if now < self._paused_until:
-                return self._paused_until - now
             self._tokens = min(self._capacity, self._tokens + (now - self._counted_at) * self._per_second)
             self._counted_at = now
-            if self._tokens < calls - _ROUNDING:
-                return (calls - self._tokens) / self._per_second
+            wait = max(0.0, calls - _ROUNDING - self._tokens) / self._per_second
+            if wait > longest_s:
+                raise self._throttled(wait, "BUSY")
             self._tokens -= calls
-            return 0.0
+            return wait
 
     def _throttled(self, seconds: float, why: str) -> Throttled:
         return Throttled(

@@ -113,6 +113,48 @@ def test_patience_is_for_the_whole_wait() -> None:
         raise AssertionError("no call may start")
 
 
+def test_turns_are_handed_out_in_order_and_nobody_loses_one() -> None:
+    """Four callers at once without a token left: each waits for its own, and none is sent away."""
+    time, waits = Time(), []
+    host = Limiter("host", calls_per_minute=80, concurrency=4, now=time, sleep=waits.append)  # nobody's time passes
+    for _ in range(20):
+        with host.slot():
+            pass
+    for _ in range(4):
+        with host.slot():
+            pass
+    assert waits == [pytest.approx(1), pytest.approx(2), pytest.approx(3), pytest.approx(4)]
+
+
+def test_a_turn_that_is_too_far_away_is_refused_and_takes_nothing() -> None:
+    time = Time()
+    host = Limiter("host", calls_per_minute=4, concurrency=4, now=time, sleep=time.sleep)
+    with host.slot():
+        pass
+    for _ in range(3):
+        with pytest.raises(Throttled) as caught, host.slot():
+            raise AssertionError("no call may start")
+        assert caught.value.retry_after_s == pytest.approx(20)
+    time.now += 20
+    with host.slot():
+        assert time.slept == []
+
+
+def test_a_pause_while_waiting_for_a_turn_counts() -> None:
+    time = Time()
+
+    def sleep_and_be_paused(seconds: float) -> None:
+        time.sleep(seconds)
+        host.pause(60)
+
+    host = Limiter("host", calls_per_minute=60, concurrency=1, now=time, sleep=sleep_and_be_paused)
+    for _ in range(15):
+        with host.slot():
+            pass
+    with pytest.raises(Throttled), host.slot():
+        raise AssertionError("no call may start")
+
+
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     time = Time()
     host = limiter(time)
