@@ -29,13 +29,17 @@ from shared.errors import (
     DataProblem,
     NotYet,
     SyncError,
+    Throttled,
     Unavailable,
 )
 from shared.messages import Message, ParkedMessage, Queue
 from shared.ports import Clock, NoNotifications, Notifications, Queues
 
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
-"""Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage."""
+"""Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage.
+
+Who was asked to wait (`Throttled`) waits so long, at least the first of them, and uses none up: a backlog must outlast it.
+"""
 SHORT_S = (0.3, 1, 3, 10, 30, 120)
 """Rungs before those, for what only waits for another flow; most are done within the first."""
 WAITING_S = 60.0
@@ -133,7 +137,9 @@ class Delivery:
     def _next_rung(self, queue: Queue, envelope: Envelope, error: SyncError) -> str:
         tries = envelope.ladder + envelope.short + 1
         rung: float
-        if isinstance(error, NotYet) and envelope.short < len(SHORT_S):
+        if isinstance(error, Throttled):  # asked to wait, which is no failure: no rung is used up, nothing parked
+            rung, after = self._ladder[0], {}
+        elif isinstance(error, NotYet) and envelope.short < len(SHORT_S):
             rung, after = SHORT_S[envelope.short], {"short": envelope.short + 1}
         elif envelope.ladder < len(self._ladder):
             rung, after = self._ladder[envelope.ladder], {"ladder": envelope.ladder + 1}

@@ -98,7 +98,7 @@ def _error(kind: type[SyncError], **more: Any) -> SyncError:
 
 
 # -- the ladder --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("kind", [Unavailable, Throttled, Conflict, NotFound, Rejected, UnknownOutcome, Bug])
+@pytest.mark.parametrize("kind", [Unavailable, Conflict, NotFound, Rejected, UnknownOutcome, Bug])
 def test_what_may_pass_climbs_the_whole_ladder_and_is_then_parked(kind: type[SyncError]) -> None:
     desk = Desk(_error(kind))
     assert desk.waits() == list(LADDER_S)
@@ -139,8 +139,17 @@ def test_retry_after_wins_when_it_is_longer(retry_after_s: float | None, wait: f
     assert desk.waits() == [wait]
 
 
+def test_being_asked_to_wait_uses_up_no_rung_and_parks_nothing() -> None:
+    asked = [_error(Throttled, retry_after_s=60.0)] * 20
+    desk = Desk(_error(Unavailable), *asked, _error(Unavailable), None)
+    assert desk.waits() == [LADDER_S[0], *[60.0] * 20, LADDER_S[1]]
+    desk = Desk(_error(Throttled, retry_after_s=60.0))
+    assert desk.waits(50) == [60.0] * 50
+    assert not desk.queues.parked()
+
+
 def test_a_message_that_succeeds_in_the_end_leaves_nothing() -> None:
-    desk = Desk(_error(Unavailable), _error(Throttled), None)
+    desk = Desk(_error(Unavailable), _error(Conflict), None)
     assert desk.waits() == list(LADDER_S[:2])
     assert desk.queues.next_due_at() is None
     assert not desk.queues.parked()
