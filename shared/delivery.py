@@ -38,7 +38,7 @@ from shared.ports import Clock, NoNotifications, Notifications, Queues
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
 """Waits before the next try: 30 s, 2, 10, 30 min, 2, 6, 12 h; together longer than a night's outage.
 
-Who was asked to wait (`Throttled`) waits so long, at least the first of them, and uses none up: a backlog must outlast it.
+Who was asked to wait (`Throttled`) waits that long, at least the first of them, and uses none up.
 """
 SHORT_S = (0.3, 1, 3, 10, 30, 120)
 """Rungs before those, for what only waits for another flow; most are done within the first."""
