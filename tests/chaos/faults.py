@@ -48,6 +48,18 @@ class Fault(StrEnum):
     """Tokens are refused for a while."""
     CRASH = "crash"
     """An exception nobody foresaw."""
+    LATE = "late"
+    """Applied, and answered with 5xx all the same."""
+    DEATH = "death"
+    """Applied, and the process dies before it hears of it."""
+
+
+APPLIED = (Fault.LOST, Fault.LATE, Fault.DEATH)
+"""Faults after the effect."""
+
+
+class Killed(BaseException):
+    """The process died at this point; nothing of the product may catch it."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +90,11 @@ class Call:
         return self.name == "dataverse.update" or (self.name == "partner_center.patch" and self.conditional)
 
 
-def error(fault: Fault, call: Call, retry_after_s: float | None = None) -> Exception:
+def error(fault: Fault, call: Call, retry_after_s: float | None = None) -> BaseException:
     """The error the real client raises for this fault."""
     vendor, repeatable = VENDORS[call.port], call.repeatable
+    if fault is Fault.DEATH:
+        return Killed()
     if fault is Fault.CRASH:
         return RuntimeError(f"broken in an unforeseen way near Bearer {TOKEN}")
     if call.port == "queues":
@@ -90,7 +104,7 @@ def error(fault: Fault, call: Call, retry_after_s: float | None = None) -> Excep
         return failures.from_exception(requests.ConnectTimeout(), vendor, repeatable=repeatable)
     if fault in (Fault.RESET, Fault.LOST):
         return failures.from_exception(requests.ReadTimeout(), vendor, repeatable=repeatable)
-    status = {Fault.THROTTLED: 429, Fault.FAILED: 503, Fault.CONFLICT: 412, Fault.TOKEN: 401}[fault]
+    status = {Fault.THROTTLED: 429, Fault.CONFLICT: 412, Fault.TOKEN: 401}.get(fault, 503)
     problem = Problem(status, "", "", retry_after_s)
     return failures.from_answer(problem, vendor, repeatable=repeatable)
 
@@ -164,7 +178,7 @@ class Random:
             return None
         point = self._random.random()
         for fault in Fault:
-            rate = getattr(self._rates, fault.value)
+            rate = getattr(self._rates, fault.value, 0.0)
             if point < rate:
                 if not _fits(fault, call):
                     return None

@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.messages import Hint, Queue
 from shared.ports import Lookup
-from tests.chaos.faults import NoFaults, Random
+from tests.chaos.faults import Plan, Random
 from tests.fakes.dataverse import FakeDataverse
 from tests.fakes.dataverse_rows import Change
 from tests.fakes.partner_center import FakePartnerCenter
@@ -56,7 +56,7 @@ class Feeds:
         queues: FakeQueues,
         dataverse: FakeDataverse,
         center: FakePartnerCenter,
-        plan: Random | NoFaults,
+        plan: Plan,
         seed: str,
     ) -> None:
         self._queues, self._dataverse, self._plan = queues, dataverse, plan

@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # the package ships no types
 
 from shared.messages import Queue
-from tests.chaos.faults import Plan, Random
+from tests.chaos.faults import Killed, Plan, Random
 from tests.fakes.service_bus import FakeQueues, Message
 
 QUEUES = [str(queue) for queue in Queue if queue is not Queue.PARKED]
-
-
-class Killed(BaseException):
-    """The process died at this point; nothing of the product may catch it."""
 
 
 @dataclass
@@ -49,6 +45,11 @@ class Host:
     _ahead: list[Message] = field(default_factory=list)
     _running: list[_Delivery] = field(default_factory=list)
     _main: greenlet = field(default_factory=getcurrent)
+
+    @property
+    def running(self) -> int:
+        """Deliveries at work."""
+        return len(self._running)
 
     def switch(self) -> None:
         """Called by the ports: let the scheduler choose who goes on."""

@@ -87,6 +87,8 @@ def _opportunity(world: World, calm: Connections, opportunity: Opportunity) -> I
     state = opportunity.state
     if state.reservation is not None:
         yield f"I1: {name} is still reserved for a creation that nobody makes"
+    if state.outbound and state.status_pc is None:
+        yield f"I1: {name} was shared and never completed"
     if state.linking:
         yield f"I1: {name} was created from Partner Center and never completed"
     if opportunity.referral_id is None:

@@ -53,6 +53,10 @@ class Ports:
         quick_tries: int = QUICK_TRIES,
     ) -> None:
         self.plan = plan
+        self.sleep: Callable[[float], None] = clock.advance
+        """How a limiter waits; as it is, nobody else works meanwhile."""
+        self.calls_per_minute = dict(_CALLS_PER_MINUTE)
+        """By vendor; in force after a `restart`."""
         self._clock, self._journal, self._switch = clock, journal, switch
         self._latency_s, self._tries = latency_s, quick_tries
         self._limiters: dict[str, Limiter] = {}
@@ -63,9 +67,13 @@ class Ports:
     def restart(self) -> None:
         """What a process remembers of its hosts is gone; the vendors tell it again."""
         self._told_to_wait_until.clear()
-        for host, calls in _CALLS_PER_MINUTE.items():
+        for host, calls in self.calls_per_minute.items():
             self._limiters[host] = Limiter(
-                host, calls_per_minute=calls, concurrency=_AT_ONCE, now=self._clock.monotonic, sleep=self._clock.advance
+                host,
+                calls_per_minute=calls,
+                concurrency=_AT_ONCE,
+                now=self._clock.monotonic,
+                sleep=lambda seconds: self.sleep(seconds),
             )
 
     def between(self, port: str, inner: object) -> Any:
@@ -123,7 +131,7 @@ class Ports:
         if fault is Fault.THROTTLED and limiter is not None:
             self._told_to_wait_until[call.port] = now + (lasts_s or 0)
             raise faults.error(fault, call, limiter.pause(lasts_s))
-        if fault is not None and fault is not Fault.LOST:
+        if fault is not None and fault not in faults.APPLIED:
             raise faults.error(fault, call)
         try:
             with self._journal.connector():
@@ -131,7 +139,7 @@ class Ports:
         except SyncError:
             self._answered(limiter)
             raise
-        if fault is Fault.LOST:
+        if fault is not None:
             raise faults.error(fault, call)
         self._answered(limiter)
         return result

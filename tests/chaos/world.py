@@ -28,7 +28,7 @@ from shared.domain.terms import Terms
 from shared.handlers import sweep
 from shared.messages import Queue
 from shared.terms_source import read_terms
-from tests.chaos.faults import NoFaults, Random
+from tests.chaos.faults import NoFaults, Plan
 from tests.chaos.feeds import Feeds
 from tests.chaos.host import Host
 from tests.chaos.journal import Journal
@@ -88,7 +88,7 @@ class World:
     def __init__(
         self,
         seed: str = "calm",
-        plan: Random | NoFaults | None = None,
+        plan: Plan | None = None,
         *,
         at_once: int = 6,
         window: int = 50,
@@ -153,9 +153,9 @@ class World:
                     due = self.queues.next_due_at()
                     self.clock.set(min(moment, max(due, self.clock())) if due else moment)
 
-    def drain(self) -> None:
-        """Until no message is left but the parked ones."""
-        limit = self.host.counts["deliveries"] + _ENOUGH * (self.feeds.emitted + 200)
+    def drain(self, most: int | None = None) -> None:
+        """Until no message is left but the parked ones; `most` deliveries at most."""
+        limit = self.host.counts["deliveries"] + (most or _ENOUGH * (self.feeds.emitted + 200))
         with self.log:
             while True:
                 while self.host.step():

@@ -51,7 +51,7 @@ class FakeDataverse(Calls):
         return FakeDataverse(self._clock, self.rows, user_id)
 
     def _seed(self) -> None:
-        self.rows.variables = environment_variables()
+        self.rows.variables = dict(environment_variables())
         for row_id, first, last in ((APP_USER, "Co-sell", "Connector"), (SELLER, "Sofie", "Seller")):
             email = f"{first}.{last}@fjordvik.example".lower()
             phone = "+47 90 00 11 22"

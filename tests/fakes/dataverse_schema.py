@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -73,7 +74,8 @@ def tables() -> dict[str, Definition]:
     return found
 
 
-def environment_variables() -> dict[str, str]:
+@cache
+def environment_variables() -> Mapping[str, str]:
     """The connector's variables with their defaults, by lower-case schema name."""
     document = tomllib.loads(_FILES[1].read_text(encoding="utf-8"))
     return {variable["schema_name"].lower(): variable["default"] for variable in document["environment_variables"]}
