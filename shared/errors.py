@@ -7,7 +7,7 @@
     ├── NotFound              the row or referral is gone   → the handler decides
     ├── Unavailable           the other side is down        → next rung of the retry ladder
     │   ├── NotYet            something of ours comes first → the same, on shorter rungs
-    │   └── Throttled         the other side says wait      → again after `retry_after_s`, for the whole host; no rung used
+    │   └── Throttled         the other side says wait      → after `retry_after_s`, for the whole host; uses no rung
     ├── Conflict              409/412                       → read again, plan again, at most 3 times
     ├── DataProblem           a seller must act             → audit line and mark on the opportunity, no retry
     ├── UnknownOutcome        timed out after a call that may have worked → look before anything else
