@@ -23,7 +23,10 @@ from tests.chaos.world import World
 type Event = tuple[Queue, str]
 SHORT = ("value", "add_solution", "portal_date", "microsoft_accepts")
 """Six events: two of the four deeds are told of both Microsoft's record and ours."""
-LONG = ("microsoft_accepts", *("value", "notes", "portal_date", "stage", "campaign", "add_solution", "portal_date") * 6)
+LONG = (
+    *("microsoft_accepts", "rename", "value"),
+    *("value", "notes", "portal_date", "stage", "campaign", "add_solution", "portal_date") * 6,
+)
 """Fifty events all over two deals."""
 
 
@@ -42,16 +45,18 @@ class History:
 
     prepared: Prepared[Everybody]
     events: tuple[Event, ...]
+    debounce_s: float
+    """0: every event is acted on where it stands in the order; else changes of one moment in the CRM become one."""
 
 
-def _world() -> World:
-    return World("orders", at_once=1, window=1)
+def _world(debounce_s: float) -> World:
+    return World("orders", at_once=1, window=1, debounce_s=debounce_s)
 
 
 @cache
-def history(before: tuple[str, ...], deeds: tuple[str, ...], most: int) -> History:
+def history(before: tuple[str, ...], deeds: tuple[str, ...], most: int, debounce_s: float) -> History:
     """The first `most` events of these deeds."""
-    world = _world()
+    world = _world(debounce_s)
     people = Everybody(world)
     people.play_all(before)
     world.drain()
@@ -60,12 +65,12 @@ def history(before: tuple[str, ...], deeds: tuple[str, ...], most: int) -> Histo
     for queue in list(Queue)[:-1]:
         while world.queues.receive(queue):
             pass
-    return History(Prepared(people, world), tuple(events[:most]))
+    return History(Prepared(people, world), tuple(events[:most]), debounce_s)
 
 
 def outcome(of: History, order: Sequence[Event]) -> tuple[dict[str, Any], list[str]]:
     """The end state when the events come one after the other in this order, and what is violated then."""
-    _, world = of.prepared.again(_world)
+    _, world = of.prepared.again(lambda: _world(of.debounce_s))
     with world.log:
         for queue, body in order:
             world.queues.put(queue, body)
@@ -76,11 +81,11 @@ def outcome(of: History, order: Sequence[Event]) -> tuple[dict[str, Any], list[s
 
 
 def short() -> History:
-    return history(("co_sell_deal",), SHORT, 6)
+    return history(("co_sell_deal",), SHORT, 6, 0.0)
 
 
 def long() -> History:
-    return history(("co_sell_deal", "private_deal"), LONG, 50)
+    return history(("co_sell_deal", "private_deal"), LONG, 50, 3.0)
 
 
 def random_order(of: History, number: int) -> list[Event]:

@@ -129,7 +129,7 @@ ALWAYS = (
     Scenario("a private deal becomes co-sell", ("private_deal",), ("make_visible", "ask_for_help")),
     Scenario("a seller changes the value", _SHARED, ("value",)),
     Scenario("the portal changes the value", _SHARED, ("portal_value",)),
-    Scenario("both sides change the same fields", _SHARED, ("value", "portal_value", "notes", "portal_notes")),
+    Scenario("both sides change different fields", _SHARED, ("value", "portal_date")),
     Scenario("a solution is added", _SHARED, ("add_solution",)),
     Scenario("a solution is removed", (*_SHARED, "add_solution"), ("remove_solution",)),
     Scenario("an inbound deal arrives", (), ("invite",)),
@@ -146,7 +146,7 @@ MORE = (
     Scenario("sync is switched on", ("unsynced_deal",), ("sync_on",)),
     Scenario("a seller changes everything", _SHARED, ("value", "close_date", "notes", "stage", "campaign")),
     Scenario("the portal changes everything", _SHARED, ("portal_value", "portal_date", "portal_notes", "portal_stage")),
-    Scenario("both sides change different fields", _SHARED, ("value", "portal_date")),
+    Scenario("both sides change the same fields", _SHARED, ("value", "portal_value", "notes", "portal_notes")),
     Scenario("the portal replaces the solutions", _SHARED, ("portal_solutions",), by_sweep=True),
     Scenario("a deal made in the portal arrives", (), ("portal_deal",)),
     Scenario(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos import orders
 
-RANDOM_ORDERS = 60
+RANDOM_ORDERS = 40
 
 
 @pytest.mark.parametrize("first", range(6))
