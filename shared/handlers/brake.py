@@ -66,9 +66,10 @@ class Closing:
 
 
 def admits(connections: Connections, closing: Closing) -> bool:
-    """Whether it may be carried over now. Asked again about the same closing, the answer is the same or the operator's.
+    """Whether it may be carried over now. What was held stays so until the operator has decided, who is then obeyed.
 
-    Counted after it was written down, so that instances at work side by side let no closing too many pass.
+    Counted after it was written down, so that instances at work side by side let no closing too many pass; and counted
+    again when its message comes again, as whoever wrote it down may have died before counting.
     """
     if connections.dry_run:
         return True  # nothing is going to be closed
@@ -82,9 +83,11 @@ def admits(connections: Connections, closing: Closing) -> bool:
         dataverse.create(TABLE, values, known)
     except Conflict:
         state = dataverse.get(TABLE, known, ("cosell_state",)).values["cosell_state"]
-        return state in (State.CARRIED, State.APPROVED)
-    if paused:
-        return _held(closing)
+        if state != State.CARRIED:
+            return bool(state == State.APPROVED)
+    else:
+        if paused:
+            return _held(closing)
     most = connections.brake_closings_per_hour
     recent = [Condition("cosell_closedon", now - WINDOW, "ge")]
     if len(rows(dataverse, closing.to, State.CARRIED, recent, limit=most + 1)) <= most:

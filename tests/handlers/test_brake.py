@@ -261,6 +261,23 @@ def test_a_closing_that_failed_is_counted_once(brakes: Brakes) -> None:
     assert brakes.win_and_look(deals[1]) == "updated"
 
 
+def test_a_closing_whose_process_died_before_counting_is_counted_when_it_comes_again(brakes: Brakes) -> None:
+    deals = [brakes.accepted() for _ in range(3)]
+    for one in deals[:2]:
+        brakes.win_and_look(one)
+
+    def die(call: str) -> None:
+        if call == "dataverse.find" and len(brakes.pair.dataverse.rows.all(brake.TABLE)) == 3:
+            raise Unavailable("DV_DOWN", "The process dies here.")
+
+    brakes.pair.dataverse.before_call = die
+    with pytest.raises(Unavailable):
+        brakes.win_and_look(deals[2])
+    brakes.pair.dataverse.before_call = lambda call: None
+    assert brakes.flow_5(deals[2]) == HELD_BACK
+    assert brakes.referral(deals[2]).status == "Active"
+
+
 def deleted(brakes: Brakes) -> str:
     """A seller deletes the opportunity of an accepted deal; its referral id."""
     one = brakes.accepted()
