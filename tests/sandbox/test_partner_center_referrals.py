@@ -243,9 +243,7 @@ def test_a_connection_can_break_before_and_after_the_commit(fresh_cloud: Cloud, 
 
 
 @pytest.mark.parametrize(("kind", "created"), [("hold", 0), ("hold_answer", 1)])
-def test_a_caller_can_be_kept_waiting_before_and_after_the_commit(
-    fresh_cloud: Cloud, kind: str, created: int
-) -> None:
+def test_a_caller_can_be_kept_waiting_before_and_after_the_commit(fresh_cloud: Cloud, kind: str, created: int) -> None:
     """Whoever hangs up meanwhile has asked for nothing, or was told nothing; whoever waits is answered."""
     number = fresh_cloud.sim("POST", "/faults", {"kind": kind, "method": "POST", "times": 1, "delay_s": 30})["id"]
     address, token = fresh_cloud.layout.partner_center_url + REFERRALS, fresh_cloud.token()
