@@ -17,7 +17,7 @@ from shared.handlers import brake
 from shared.handlers.brake import Direction, State
 from shared.ports import Condition, Dataverse, Queues, Row
 
-_BEFORE_S = 2.0
+_BEFORE_S = 10.0
 """The message goes out before the decision is written, so that none is lost between the two, and arrives after it."""
 _VERBS = {"approve": (State.APPROVED, "approved"), "discard": (State.LEFT_OPEN, "left open")}
 
@@ -67,6 +67,8 @@ def run(options: argparse.Namespace, connect: Callable[[], App]) -> int:
         freed = decide(app.dataverse, app.queues, chosen, state, datetime.now(UTC))
         for one in chosen:
             print(f"{word} {one.name}")
+        if chosen and state is State.APPROVED:
+            print(f"The deals are looked at in {_BEFORE_S:.0f} seconds.")
         for to in freed:
             print(f"Closings to {to.words} go on.")
     finally:

@@ -250,9 +250,9 @@ class _Front:
         await drop_connection(scope, receive)
 
     async def _hold(self, fault: Fault, request: Request, send: Send, entry: dict[str, Any]) -> None:
-        """The caller waits, before (`hold`) or after the request is applied; one that is gone by then has said nothing.
+        """The caller waits before (`hold`) or after the request is applied, and can be killed at exactly this point.
 
-        So a caller can be killed at exactly this point.
+        Of a caller that is gone, what was not applied yet is forgotten.
         """
         body: Message = {"type": "http.request", "body": await request.body(), "more_body": False}
         unread = iter((body,))

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.command_line import admin
 from tests.acceptance.world import World, Worlds
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 MOST = 1
 OPEN, LOST = 0, 2
@@ -65,7 +65,7 @@ def test_p16_mass_closing_pauses_one_direction_and_resumes_by_command(worlds: Wo
     approved = admin(world, "closings", "approve", "--all")
     assert approved.code == 0, approved.err
     assert "Closings to Partner Center go on." in approved.out
-    world.settle(60)
+    world.settle_ladder(60)
     assert closed_there(world, held) == held[1:]
     assert {world.opportunity(one)["cosell_syncstatus"] for one in held[1:]} == {CLOSED}
     assert world.log().count("ALERT BRAKE_CLOSINGS") == 1

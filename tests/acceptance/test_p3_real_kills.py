@@ -9,7 +9,7 @@ from tests.kills.rounds import Kills
 from tests.kills.steps import Step, named
 from tests.kills.stories import Problems
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-1")]
+pytestmark = pytest.mark.sandbox
 
 AT_ONCE: dict[str, tuple[Step, ...]] = {
     "after effects": (

@@ -98,7 +98,7 @@ class Brakes:
         """The operator decides about these, else all; what that sends is then worked off."""
         chosen = self.held() if chosen is None else chosen
         closings.decide(self.pair.dataverse, self.pair.queues, chosen, state, self.pair.clock())
-        self.pair.clock.advance(5)
+        self.pair.clock.advance(15)
         for queue, handle in (
             (Queue.PARTNER_CENTER_EVENTS, flow_4.handle),
             (Queue.DYNAMICS_365_TO_PARTNER_CENTER, flow_5.handle),

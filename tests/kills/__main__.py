@@ -26,7 +26,7 @@ def main() -> int:
     if not steps:
         parser.error("no step has these words in its name")
     with tempfile.TemporaryDirectory(prefix="kills-") as directory:
-        world = World(Path(directory), {})
+        world = World(Path(directory), {"PROFILE": "extended"})
         world.start()
         try:
             return _run(Kills(world), list(islice(cycle(steps), options.kills or len(steps))))
