@@ -1,4 +1,4 @@
-"""The named steps at which a process is killed: every write of every flow before and after its effect, and the sends.
+"""The named steps at which a process is killed: the writes of a deal's life before and after their effect, and sends.
 
 `Step.hold` keeps the step from going on: the simulator or broker that the process is talking to lets it wait. How a
 kill goes is in `tests.kills.rounds`.
