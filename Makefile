@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test check mutate setup clean
+.PHONY: run test check kills mutate setup clean
 
 run: setup
 	@$(PYTHON) -m sandbox $(ARGS)
@@ -17,6 +17,9 @@ check: setup
 	@$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@$(PYTHON) .ci/secret_scan.py
 	@$(PYTHON) .ci/dependency_scan.py
+
+kills: setup
+	@$(PYTHON) -m tests.kills $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 mutate: setup
 	@nice $(PYTHON) -m mutmut run --max-children 2

@@ -12,12 +12,12 @@ import os
 import sys
 from pathlib import Path
 
-from admin import consent, docs, mapping, parked, reconcile
+from admin import closings, consent, docs, mapping, parked, reconcile
 from shared import settings
 from shared.app import App
 from shared.errors import ConfigurationError, SyncError
 
-COMMANDS = (parked, reconcile, consent, mapping, docs)
+COMMANDS = (parked, closings, reconcile, consent, mapping, docs)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Faults that tests plant in a simulator: latency, a status, a lost answer, a reset connection.
+"""Faults that tests plant in a simulator: latency, a status, a lost answer, a reset connection, a caller left waiting.
 
 `Faults.strike` decides, by request, what happens; `sandbox.web` makes it happen. The semantics are written down in
 `docs/sandbox.md`. A seeded fault strikes the same requests on every run, as long as they arrive in the same order.
@@ -18,7 +18,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["latency", "status", "lost_answer", "reset"]
+    kind: Literal["latency", "status", "lost_answer", "reset", "hold", "hold_answer"]
     method: str | None = None
     path: str = "/"
     client: str | None = None

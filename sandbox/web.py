@@ -12,6 +12,7 @@ pass through it as well. The control surface is documented in `docs/sandbox.md`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -227,7 +228,7 @@ class _Front:
             if fault.kind == "latency":
                 await asyncio.sleep(fault.delay_s)
                 continue
-            await self._suffer(fault, request, noting_send)
+            await self._suffer(fault, request, noting_send, entry)
             return
         try:
             await self._app(scope, receive, noting_send)
@@ -235,15 +236,44 @@ class _Front:
             entry["status"] = 500  # answered further out, by Starlette
             raise
 
-    async def _suffer(self, fault: Fault, request: Request, send: Send) -> None:
+    async def _suffer(self, fault: Fault, request: Request, send: Send, entry: dict[str, Any]) -> None:
         scope, receive = request.scope, request.receive
         if fault.kind == "status":
             await request.body()  # an answer before the body was read would reset the sender's connection
             await self._faulty_answer(fault, request)(scope, receive, send)
             return
+        if fault.kind in ("hold", "hold_answer"):
+            await self._hold(fault, request, send, entry)
+            return
         if fault.kind == "lost_answer":
             await self._app(scope, receive, _swallow)
         await drop_connection(scope, receive)
+
+    async def _hold(self, fault: Fault, request: Request, send: Send, entry: dict[str, Any]) -> None:
+        """The caller waits before (`hold`) or after the request is applied, and can be killed at exactly this point.
+
+        Of a caller that is gone, what was not applied yet is forgotten.
+        """
+        body: Message = {"type": "http.request", "body": await request.body(), "more_body": False}
+        unread = iter((body,))
+
+        async def receive() -> Message:
+            return next(unread, None) or await request.receive()
+
+        if fault.kind == "hold":
+            if not await _gone(request, fault.delay_s):
+                await self._app(request.scope, receive, send)
+            return
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._app(request.scope, receive, keep)
+        entry["status"] = answer[0]["status"]
+        if not await _gone(request, fault.delay_s):
+            for message in answer:
+                await send(message)
 
     def _faulty_answer(self, fault: Fault, request: Request) -> Response:
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
@@ -253,6 +283,16 @@ class _Front:
         if fault.body == "empty":
             return Response(status_code=fault.status, headers=headers)
         return HTMLResponse(f"<html><body><h1>{fault.status}</h1></body></html>", fault.status, headers)
+
+
+async def _gone(request: Request, within_s: float) -> bool:
+    """Whether the caller hangs up within this time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            return True
+    return False
 
 
 async def _swallow(message: Message) -> None:

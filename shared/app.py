@@ -226,6 +226,7 @@ class App:
             review_inbound=chosen.inbound_mode == "review",
             recreate_missing=chosen.crm_id_not_found_policy == "recreate",
             decline_deleted=chosen.delete_policy == "decline",
+            brake_closings_per_hour=chosen.brake_closings_per_hour,
             debounce_s=chosen.debounce_seconds,
             create_lease_s=chosen.create_lease_seconds,
         )

@@ -31,6 +31,8 @@ class Connections:
     """Whether a referral that names an unknown CRM record is imported all the same."""
     decline_deleted: bool = False
     """Whether deleting a linked opportunity declines or loses the referral."""
+    brake_closings_per_hour: int = 50
+    """More closings an hour in one direction wait for an operator."""
     debounce_s: float = 3
     dry_run: bool = False
     create_lease_s: float = 90

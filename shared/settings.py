@@ -197,7 +197,9 @@ class Settings(BaseModel):
     create_lease_seconds: float = Field(
         90, ge=1, le=600, description="How long one run keeps others from creating the same referral"
     )
-    brake_closings_per_hour: int = Field(50, ge=1, description="More closings an hour than this pause that direction")
+    brake_closings_per_hour: int = Field(
+        50, ge=1, description="More closings an hour than this, in one direction, wait for `admin closings approve`"
+    )
     notify_url: SecretStr | None = Field(
         None, description="Teams workflow or incoming webhook for new inbound deals, expiring deals and failures"
     )

@@ -102,6 +102,7 @@ TABLES: Mapping[str, Table] = {
         _OWNED,
         {"cosell_microsoftsolution": "cosell_solutiondetail_microsoftsolution"},
     ),
+    "cosell_closing": Table("cosell_closings", "cosell_closingid", _OWNED),
     "annotation": Table(
         "annotations",
         "annotationid",

@@ -86,6 +86,8 @@ class SyncState(BaseModel):
     """Created from Partner Center, but solutions or the CRM id at Partner Center are still missing."""
     terminal_since: datetime | None = None
     """When Won or Lost was first seen in the CRM; sent after the grace period."""
+    held: bool = False
+    """The deal's closing waits for an operator (`shared.handlers.brake`), and the seller has read so."""
     problem: str | None = None
     """Fingerprint of the problem last written to the audit, so that it is written once."""
     told: dict[str, str] = {}

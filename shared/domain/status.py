@@ -8,7 +8,7 @@ period, and a terminal referral wins against anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain import opportunity as crm_side
@@ -51,8 +51,23 @@ class Decision:
     """The referral is terminal: nothing goes to Partner Center any more."""
     wait_s: float | None = None
     """A terminal change waits this long for the seller to change their mind."""
+    braked: bool = False
+    """The closing that was decided waits for an operator; see `without_closing`."""
     notes: tuple[Note, ...] = ()
     problem: Note | None = None
+
+    @property
+    def closes_referral(self) -> bool:
+        return any(status == "Closed" for status, _, _ in self.send)
+
+    def without_closing(self, *, told: bool) -> Decision:
+        """This decision while its closing is held: everything else goes on. `told`: the seller has read so."""
+        held = self.held or self.pc == "new"  # nothing is sent before the deal is accepted
+        notes = () if told else (_BRAKED,)
+        return replace(self, send=(), closing=None, held=held, braked=True, notes=notes)
+
+
+_BRAKED = Note("BRAKE_CLOSINGS", "unusually many deals were closed within an hour; this closing waits for an operator")
 
 
 def of_referral(referral: Referral) -> str:

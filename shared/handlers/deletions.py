@@ -10,6 +10,8 @@ from shared.connections import Connections
 from shared.domain import outgoing
 from shared.domain import status as status_table
 from shared.errors import NotFound
+from shared.handlers import brake
+from shared.messages import Queue
 from shared.ports import PatchOperation
 from shared.row_event import RowEvent
 
@@ -28,6 +30,10 @@ def handle(event: RowEvent, connections: Connections) -> str:
     word = status_table.of_referral(referral)
     if word in status_table.TERMINAL:
         return "deleted, referral was closed"
+    again = (Queue.DYNAMICS_365_OPPORTUNITIES, event.essence())
+    closing = brake.Closing(brake.Direction.PARTNER_CENTER, referral.id, *again, "deleted")
+    if not brake.admits(connections, closing):
+        return f"deleted, {brake.HELD_BACK}"
     substatus = "Declined" if word == "new" else "Lost"
     steps = outgoing.status_operations("Closed", substatus, "Others")
     connections.partner_center.patch(referral.id, [PatchOperation(*step) for step in steps], referral.e_tag)

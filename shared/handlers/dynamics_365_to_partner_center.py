@@ -23,7 +23,8 @@ from shared.domain.rules import RULES
 from shared.domain.state import Canonical, SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
-from shared.handlers import copies
+from shared.handlers import brake, copies
+from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, refuse_stale, write_back
 from shared.messages import Hint, Queue
@@ -81,6 +82,9 @@ class _Run:
         decision = status_table.decide(state, self.referral, self.opportunity, terms, now)
         if decision.frozen:
             return self._frozen(plan, decision)
+        if decision.closes_referral and not brake.admits(self.connections, self._closing()):
+            decision = decision.without_closing(told=state.held)
+        state = state.but(held=decision.braked)
         if not decision.wait_s:
             return self._carry_out(plan, decision, state)
         since = state.terminal_since or now
@@ -109,6 +113,12 @@ class _Run:
         self._read_again(written)
         self._forward(plan, decision)
         return self._write_back(plan, decision, done, state)
+
+    def _closing(self) -> brake.Closing:
+        since = self.opportunity.state.terminal_since  # another one after the deal was reopened
+        return brake.from_hint(
+            self.hint, Direction.PARTNER_CENTER, self.referral.id, since.isoformat() if since else ""
+        )
 
     # -- towards Partner Center --------------------------------------------------------------------------------------
     def _announce(self, changes: Sequence[Change]) -> SyncState:
@@ -180,7 +190,7 @@ class _Run:
     # -- towards the opportunity's own columns -----------------------------------------------------------------------
     def _write_back(self, plan: Plan, decision: Decision, done: tuple[Change, ...], state: SyncState) -> str:
         after = status_table.of_referral(self.referral)
-        if not (decision.wait_s or decision.crm_reason or decision.closing):
+        if not (decision.wait_s or decision.braked or decision.crm_reason or decision.closing):
             state = state.but(status_pc=after, status_crm=decision.crm)
             state = state.but(terminal_since=None) if decision.send else state
         lost = tuple(change for change in plan.to_crm if change.decided) if state != self.opportunity.state else ()
@@ -196,8 +206,8 @@ class _Run:
         if effective and not problems:
             columns["cosell_referralstatus"] = f"{self.referral.status}/{self.referral.substatus}"
             state = state.but(problem=None)
-            sync_status = "closed" if after in status_table.TERMINAL else "in_sync"
-        elif not problems and (decision.wait_s or (decision.held and plan.to_pc)):
+            sync_status = "closed" if after in status_table.TERMINAL else "pending" if decision.braked else "in_sync"
+        elif not problems and (decision.wait_s or decision.braked or (decision.held and plan.to_pc)):
             sync_status = "pending"
         elif not problems and self.opportunity.state.terminal_since and not state.terminal_since:
             sync_status = "in_sync"  # reopened within the grace period
@@ -210,8 +220,8 @@ class _Run:
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )
-        if decision.wait_s or decision.held:
-            return "waiting" if decision.wait_s else "held"
+        if decision.wait_s or decision.held or decision.braked:
+            return "waiting" if decision.wait_s else brake.HELD_BACK if decision.braked else "held"
         return "updated" if effective else "noted" if wrote else "no difference"
 
     def _frozen(self, plan: Plan, decision: Decision) -> str:

@@ -7,6 +7,7 @@ disqualified. What a seller does to the lead in the CRM comes back through flow 
 from __future__ import annotations
 
 import contextlib
+import uuid
 
 from shared.connections import Connections
 from shared.domain import audit, incoming, outgoing
@@ -17,7 +18,8 @@ from shared.domain.row import Lookup, Row
 from shared.domain.rules import RULES
 from shared.domain.state import COLUMN, SyncState
 from shared.errors import Conflict, DataProblem, NotFound
-from shared.handlers import customers, inbound_deals
+from shared.handlers import brake, customers, inbound_deals
+from shared.handlers.brake import Direction
 from shared.handlers.opportunities import guid, load
 from shared.messages import Hint
 from shared.ports import Condition, PatchOperation
@@ -64,12 +66,14 @@ def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) 
     if word == "active":
         return _qualify(hint, connections, lead, referral, qualified=state == QUALIFIED)
     if (word in status_table.TERMINAL or referral.is_spam) and state == OPEN:
+        if not brake.admits(connections, brake.from_hint(hint, Direction.DYNAMICS_365, referral.id)):
+            return brake.HELD_BACK
         text = _audit(hint, connections, referral, lead, "CLOSE", f"lead {word} in Partner Center")
         values = {"statecode": DISQUALIFIED, "statuscode": CANCELED, "cosell_audit": text}
         connections.dataverse.update("lead", lead.id, values, lead.etag)
         return "lead disqualified"
     if word == "new" and state != OPEN:  # what a seller decided was never heard of
-        return _answer(connections, referral, state)
+        return _answer(hint, connections, referral, state)
     if not referral.external_reference_id and not referral.is_closed:
         _name_record(connections, referral, lead.id)
     return "no difference"
@@ -152,11 +156,15 @@ def answer(event: RowEvent, connections: Connections) -> str:
     if known is None or state == OPEN:
         return "no answer to a referral"
     referral = connections.partner_center.get(known)
-    return _answer(connections, referral, state) if status_table.of_referral(referral) == "new" else "answered already"
+    if status_table.of_referral(referral) != "new":
+        return "answered already"
+    return _answer(Hint(subject="referral", id=uuid.UUID(known), reason="lead-answered"), connections, referral, state)
 
 
-def _answer(connections: Connections, referral: Referral, state: int) -> str:
+def _answer(hint: Hint, connections: Connections, referral: Referral, state: int) -> str:
     if state == DISQUALIFIED:
+        if not brake.admits(connections, brake.from_hint(hint, Direction.PARTNER_CENTER, referral.id)):
+            return brake.HELD_BACK
         steps = outgoing.status_operations("Closed", "Declined", "Others")
     else:
         steps = outgoing.status_operations("Active", "Accepted", None)

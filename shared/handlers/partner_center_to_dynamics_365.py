@@ -21,7 +21,8 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import inbound_deals, leads, other_partners, reminders
+from shared.handlers import brake, inbound_deals, leads, other_partners, reminders
+from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, Hint, Queue
@@ -140,6 +141,10 @@ class _Run:
         decision = status_table.decide(opportunity.state, self.referral, opportunity, terms, self.connections.clock())
         changes = () if decision.crm in ("won", "lost") else tuple(c for c in plan.to_crm if not c.restore)
         self._forward(plan, decision)
+        if decision.closing:
+            closing = brake.from_hint(self.hint, Direction.DYNAMICS_365, self.referral.id)
+            if not brake.admits(self.connections, closing):
+                decision = decision.without_closing(told=opportunity.state.held)
         try:
             return self._apply(changes, plan, decision)
         except DataProblem as problem:
@@ -164,8 +169,10 @@ class _Run:
         if decision.crm_reason is not None:
             columns["statuscode"] = decision.crm_reason
             state = state.but(status_pc=decision.pc, status_crm="open")
-        elif decision.frozen and state.status_pc != decision.pc:
+        elif decision.frozen and not decision.braked and state.status_pc != decision.pc:
             state = state.but(status_pc=decision.pc, status_crm=decision.crm)
+        if decision.frozen:
+            state = state.but(held=decision.braked)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
         text = [change.describe() for change in (*changes, *lost)]
@@ -179,11 +186,11 @@ class _Run:
             columns["cosell_referralstatus"] = standing
         ok = False if persistent else True if changes or decision.crm_reason is not None else None
         lines = [self._line("UPDATE", not problems, "; ".join(text))] if text else []
-        sync_status = None if ok is None else "in_sync" if ok else "failed"
+        sync_status = "failed" if ok is False else "pending" if decision.braked else "in_sync" if ok else None
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )
-        return "updated" if wrote else "no difference"
+        return brake.HELD_BACK if decision.braked else "updated" if wrote else "no difference"
 
     def _close(self, changes: tuple[Change, ...], closing: Closing, decision: Decision) -> str:
         """Fields first, then the closing action, then the record of it: a closed row takes no more business columns."""
@@ -211,6 +218,7 @@ class _Run:
             etag=referral.e_tag,
             referral_at=referral.updated_date_time,
             terminal_since=None,
+            held=False,
         )
         write_back(
             self.connections,

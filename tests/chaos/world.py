@@ -116,6 +116,7 @@ class World:
             latency_s=lambda: latency.uniform(0.005, 0.05),
             quick_tries=quick_tries,
         )
+        connections.setdefault("brake_closings_per_hour", 1_000_000)  # people close more here than any brake allows
         self.connections = Connections(
             partner_center=self.ports.between("partner_center", self.center),
             dataverse=self.ports.between("dataverse", self.dataverse),

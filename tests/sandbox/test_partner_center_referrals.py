@@ -242,6 +242,22 @@ def test_a_connection_can_break_before_and_after_the_commit(fresh_cloud: Cloud, 
     assert [entry["status"] for entry in logged] == [None]
 
 
+@pytest.mark.parametrize(("kind", "created"), [("hold", 0), ("hold_answer", 1)])
+def test_a_caller_can_be_kept_waiting_before_and_after_the_commit(fresh_cloud: Cloud, kind: str, created: int) -> None:
+    """Whoever hangs up meanwhile has asked for nothing, or was told nothing; whoever waits is answered."""
+    number = fresh_cloud.sim("POST", "/faults", {"kind": kind, "method": "POST", "times": 1, "delay_s": 30})["id"]
+    address, token = fresh_cloud.layout.partner_center_url + REFERRALS, fresh_cloud.token()
+    with pytest.raises(requests.ReadTimeout):
+        fresh_cloud.session.post(address, json=body(), headers={"Authorization": f"Bearer {token}"}, timeout=0.5)
+    [logged] = fresh_cloud.sim("GET", "/requests?method=POST&path=/v1.0")
+    assert logged["status"] == (None, 200)[created]
+    assert len(fresh_cloud.sim("GET", "/referrals")) == created
+    fresh_cloud.sim("DELETE", f"/faults/{number}")
+    fresh_cloud.sim("POST", "/faults", {"kind": kind, "method": "POST", "times": 1, "delay_s": 0.1})
+    assert fresh_cloud.api("POST", REFERRALS, body()).ok
+    assert len(fresh_cloud.sim("GET", "/referrals")) == created + 1
+
+
 def test_faults_count_skip_and_end(fresh_cloud: Cloud) -> None:
     number = fresh_cloud.sim("POST", "/faults", {"kind": "status", "status": 503, "skip": 1, "path": REFERRALS})["id"]
     statuses = [fresh_cloud.api("GET", REFERRALS).status_code for _ in range(3)]
