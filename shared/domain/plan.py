@@ -81,7 +81,7 @@ class _Merge:
         if crm in (pc, rule.as_crm(pc, row, self.terms)):
             self.agreed[row.field] = (pc, crm)
             if seen is not None:
-                self.confirmed.append(Change(row, _remembered(seen.crm), crm))
+                self.confirmed.append(self._confirmed(row, seen, pc, crm))
             return
         sent, now = self.state.sent.get(row.field), fingerprint(pc)
         # What was sent has arrived, and is not yet written down as the base; a text that never did must not be lost.
@@ -99,6 +99,13 @@ class _Merge:
             self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
         elif crm_goes:
             self._send(row, pc, crm)
+
+    def _confirmed(self, row: MappingRow, seen: Seen, pc: Canonical, crm: Canonical) -> Change:
+        """A value that arrived before whoever sent it wrote it down; and what it replaced, if somebody else's."""
+        sent, old = self.state.sent.get(row.field), _remembered(seen.crm)
+        if sent is None or sent.pc != fingerprint(pc) or sent.before in (None, "", seen.pc):
+            return Change(row, old, crm)
+        return Change(row, old, crm, losing=_remembered(sent.before), conflict=True)
 
     def _takes_from_pc(self, row: MappingRow, rule: Rule, seen: Seen | None, pc: Canonical, crm: Canonical) -> bool:
         if not row.inbound("update", self.terms.profile):

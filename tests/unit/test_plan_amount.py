@@ -218,6 +218,27 @@ def test_what_was_announced_and_arrived_is_nobodys_change() -> None:
     assert _short(lost.to_pc) == {"deal_value": "3.00"}, "what never arrived is sent again, as it now is"
 
 
+def test_what_another_run_sent_names_the_value_it_replaced() -> None:
+    """Two runs may carry the same decision: the one that writes it down last still knows both values."""
+    known = pairs.terms(conflict="crm")
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    edited, theirs = pairs.opportunity({"estimatedvalue": Decimal(2)}), pairs.referral({"details.dealValue": 7})
+    state = announced(base, merge(base, theirs, edited, known).to_pc, edited, known)
+    (change,) = merge(state, pairs.referral({"details.dealValue": 2}), edited, known).confirmed
+    assert change.describe() == "deal_value 84500.50>2.00 (CONFLICT with 7.00)"
+
+
+def test_what_another_run_sent_alone_is_no_conflict() -> None:
+    known = pairs.terms(conflict="crm")
+    base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    edited = pairs.opportunity({"estimatedvalue": Decimal(2)})
+    state = announced(base, merge(base, pairs.referral(), edited, known).to_pc, edited, known)
+    (change,) = merge(state, pairs.referral({"details.dealValue": 2}), edited, known).confirmed
+    assert change.describe() == "deal_value 84500.50>2.00"
+    (entered,) = merge(base, pairs.referral({"details.dealValue": 2}), edited, known).confirmed
+    assert entered.describe() == "deal_value 84500.50>2.00", "both typed the same"
+
+
 def test_half_a_join_is_not_announced() -> None:
     known = pairs.terms()
     base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
