@@ -47,6 +47,10 @@ _RULES = {
     "visibility": "only from hidden to visible, never back",
     "help": "by the value map `help`; cannot be changed after Microsoft was asked",
     "customer": "matched or created when the deal arrives, never changed afterwards",
+    "owner": "our member of the partner's team: another owner takes the last one's place, colleagues whom the CRM does "
+    "not know stay; when a deal arrives, the first member who is a user here becomes the owner",
+    "contact": "the customer's contact, in the same way, until Microsoft is shown the deal; further contacts of a deal "
+    "that arrives become contacts of the account",
     "choice": "by the value map named",
     "country": "two-letter ISO code, upper case",
     "size": "number of employees ↔ size class, by the value map `size`",

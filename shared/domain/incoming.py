@@ -48,7 +48,7 @@ def mapped(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict
     """Column → value for a new record; an amount in an unknown currency is left out."""
     values: dict[str, Any] = {}
     for row in rows:
-        if row.rule in ("solutions", "customer") or not row.inbound("create", terms.profile):
+        if RULES[row.rule].related or not row.inbound("create", terms.profile):
             continue
         if row.field in _AMOUNTS and not knows_currency(referral, terms):
             continue
@@ -73,10 +73,10 @@ def base(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict[s
 
 
 def changed(changes: Iterable[Change], referral: Referral, terms: Terms) -> dict[str, Any]:
-    """Column → value for the changes of a plan; solutions are rows of their own and not among them."""
+    """Column → value for the changes of a plan; what are rows of their own is not among them."""
     values: dict[str, Any] = {}
     for change in changes:
-        if change.row.rule == "solutions":
+        if RULES[change.row.rule].related:
             continue
         values[change.row.column] = RULES[change.row.rule].to_column(change.new, change.row, terms)
         value_row = terms.mapping.row("deal_value")

@@ -38,8 +38,10 @@ PATCHABLE = frozenset(
 
 RULES = (
     "name", "text", "notes", "money", "currency", "date", "moment", "stage", "solutions", "visibility", "help",
-    "customer", "choice", "country", "size",
+    "customer", "owner", "contact", "choice", "country", "size",
 )  # fmt: skip
+_AT_CREATION = ("customer", "owner", "contact")
+"""Rules that decide about a row of the CRM when the deal arrives, and never again."""
 _PATH = re.compile(r"^[A-Za-z]\w*(\[[\w ]+\])?(\.[A-Za-z]\w*(\[[\w ]+\])?)*$")
 _COLUMN = re.compile(r"^(\{deal_value\}|\{country\}|[a-z][a-z0-9_]*)$")
 
@@ -86,6 +88,8 @@ class MappingRow(BaseModel):
             raise ValueError(f"column '{self.column}' is not a logical name such as estimatedvalue")
         if self.to_pc & {"update", "extended"} and self.referral not in PATCHABLE:
             raise ValueError(f"Partner Center does not accept updates of '{self.referral}'; use to_pc = \"create\"")
+        if self.rule in _AT_CREATION and self.to_crm - {"create"}:
+            raise ValueError(f'rule {self.rule} changes nothing in the CRM after creation; use to_crm = "create"')
         if self.rule == "choice" and not self.values:
             raise ValueError("rule choice needs the name of a value map in 'values'")
         return self

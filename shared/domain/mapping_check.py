@@ -39,6 +39,8 @@ FITTING: dict[str, frozenset[str]] = {
     "help": _CHOICE,
     "choice": _CHOICE,
     "customer": frozenset({"Lookup", "Customer"}),
+    "owner": frozenset({"Owner"}),
+    "contact": frozenset({"Lookup"}),
     "size": frozenset({"Integer", "BigInt"}),
 }
 """Rule → column types it can read and write."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from shared.domain import people
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity, solution_id
 from shared.domain.paths import place
@@ -23,7 +24,6 @@ from shared.domain.terms import Terms
 
 type Operation = tuple[str, str, Any]
 """(op, path, value) of one JSON Patch operation."""
-_BUILT_HERE = ("solutions", "customer", "visibility")
 
 
 def own_body(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
@@ -61,10 +61,10 @@ def _shared_body(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
             "consentToShareReferralWithMicrosoftSellers": visible,
         },
         "details": {"requirements": {"solutions": solution_tags(opportunity)}},
-        "team": team(opportunity, terms),
+        "team": [member] if (member := people.seller(opportunity, terms)) else [],
     }
     for row in terms.mapping.opportunity:
-        if row.rule in _BUILT_HERE or not row.outbound("create", terms.profile):
+        if RULES[row.rule].related or row.rule == "visibility" or not row.outbound("create", terms.profile):
             continue
         value = RULES[row.rule].from_opportunity(opportunity, row, terms)
         if value in (None, "", ()):
@@ -89,26 +89,6 @@ def solution_tags(opportunity: Opportunity, known: Iterable[Solution] = ()) -> l
     ]
 
 
-def team(opportunity: Opportunity, terms: Terms) -> list[dict[str, str]]:
-    """The partner's team: the owner."""
-    owner = opportunity.owner
-    if owner is None:
-        return []
-    phone = owner.text("address1_telephone1") or owner.text("mobilephone") or terms.default_phone
-    return [_member(owner, phone, "internalemailaddress")]
-
-
-def _member(row: Row, phone: str | None, email_column: str) -> dict[str, str]:
-    member = {
-        "firstName": row.text("firstname"),
-        "lastName": row.text("lastname"),
-        "email": row.text(email_column),
-        "phoneNumber": phone,
-        "title": row.text("jobtitle"),
-    }
-    return {name: value for name, value in member.items() if value}
-
-
 def _customer(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
     account, contact = opportunity.account, opportunity.contact
     profile: dict[str, Any] = {"address": {}, "team": [], "ids": []}
@@ -121,8 +101,7 @@ def _customer(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
         duns = account.text("cosell_dunsnumber")
         profile["ids"] = [{"profileType": "Duns", "id": duns}] if duns else []
     if contact is not None:
-        phone = contact.text("telephone1") or contact.text("mobilephone")
-        profile["team"] = [_member(contact, phone, "emailaddress1")]
+        profile["team"] = [people.customer_contact(contact)]
     return profile
 
 
@@ -140,7 +119,7 @@ def operations(
 ) -> list[Operation]:
     """The JSON Patch of a plan's changes; value and currency always travel together.
 
-    The list of solutions is replaced as a whole: what `referral` says of those that stay (price, publisher) is kept.
+    Lists are replaced as a whole: what `referral` says of those that stay (price, publisher, a colleague) is kept.
     """
     values: dict[str, tuple[MappingRow, Canonical]] = {c.row.field: (c.row, c.new) for c in changes}
     if {"deal_value", "currency"} & values.keys():
@@ -148,11 +127,24 @@ def operations(
             amount = RULES[row.rule].from_opportunity(opportunity, row, terms)
             if row.field not in values and amount is not None:
                 values[row.field] = (row, amount)
-    tags = solution_tags(opportunity, referral.details.requirements.solutions if referral else ())
+    there = referral or Referral()
     return [
-        ("replace", row.patch_path, tags if row.rule == "solutions" else _property(row, value, terms))
-        for row, value in values.values()
+        ("replace", row.patch_path, _value(row, value, opportunity, there, terms)) for row, value in values.values()
     ]
+
+
+def _value(row: MappingRow, value: Canonical, opportunity: Opportunity, there: Referral, terms: Terms) -> Any:
+    """The property's new value; of a list also what only Partner Center knows."""
+    match row.rule:
+        case "solutions":
+            return solution_tags(opportunity, there.details.requirements.solutions)
+        case "owner":
+            return people.documents(value, there.team, people.seller(opportunity, terms))
+        case "contact":
+            contact = people.customer_contact(opportunity.row.related("parentcontactid"))
+            return people.documents(value, there.customer_profile.team, contact)
+        case _:
+            return _property(row, value, terms)
 
 
 def _property(row: MappingRow, value: Canonical, terms: Terms) -> Any:

@@ -40,9 +40,14 @@ _BLANK = {
     "solutions": Note("SOLUTION_REQUIRED", "a deal needs at least one solution; Partner Center keeps the last list"),
     "closing_date": Note("CLOSE_DATE_REQUIRED", "the close date is empty and was not sent"),
 }
+_KEPT = {
+    "owner": Note("TEAM_REQUIRED", "the owner is no user with name, e-mail and phone; Partner Center keeps the team"),
+    "contact": Note("CONTACT_INCOMPLETE", "no contact with name, e-mail and phone; Partner Center keeps the last one"),
+}
 _REFUSALS = {
     "NAME_NOT_UPDATABLE": "Partner Center does not take a new name for a deal; it keeps the old one",
     "CUSTOMER_READONLY": "Partner Center does not take another customer for a deal",
+    "CONTACT_READONLY": "Microsoft was shown the deal; Partner Center keeps the customer contact it has",
     "VISIBILITY_IRREVERSIBLE": "a deal visible to Microsoft's sellers cannot be hidden again; the column was restored",
     "HELP_IRREVERSIBLE": "the help asked of Microsoft cannot be changed any more; the column was restored",
 }
@@ -78,6 +83,9 @@ class _Merge:
         crm_changed = seen is None or fingerprint(crm) != seen.crm
         if not (pc_changed or crm_changed):
             return
+        if seen is None and rule.independent and row.field not in self.state.sent:
+            self.agreed[row.field] = (pc, crm)
+            return
         if crm in (pc, rule.as_crm(pc, row, self.terms)):
             self.agreed[row.field] = (pc, crm)
             if seen is not None:
@@ -98,7 +106,7 @@ class _Merge:
             self.agreed.pop(row.field, None)  # the CRM's value is about to be replaced: no base before that
             self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
         elif crm_goes:
-            self._send(row, pc, crm)
+            self._send(row, pc, crm, _remembered(seen.crm) if seen else None)
 
     def _confirmed(self, row: MappingRow, seen: Seen, pc: Canonical, crm: Canonical) -> Change:
         """A value that arrived before whoever sent it wrote it down; and what it replaced, if somebody else's."""
@@ -121,10 +129,11 @@ class _Merge:
 
         `filled`: Partner Center has a new value for the column, so that an emptied one needs no note.
         """
-        hides = row.rule == "visibility" and crm == "not_visible"
+        refused = rule.refused(self.referral, self.opportunity, crm)
         patchable = row.outbound("update", self.terms.profile) or (row.rule == "name" and self.terms.patch_name)
-        if hides or not patchable:
-            if seen is None or not row.refusal:
+        if refused or not patchable:
+            speaks = row.refusal and (refused or not row.to_pc - {"create"})  # what `parity` leaves out is no refusal
+            if seen is None or not row.refusal or not speaks:
                 self.agreed[row.field] = (pc, crm)
                 return False
             self.notes.append(Note(row.refusal, _REFUSALS.get(row.refusal, f"{row.field} cannot be changed any more")))
@@ -137,6 +146,8 @@ class _Merge:
         if nothing and not (rule.blank_to_pc and seen is not None and seen.crm is not None):
             if seen is not None and row.field in _BLANK and not filled:
                 self.problems.append(_BLANK[row.field])
+            elif seen is not None and row.rule in _KEPT:
+                self.notes.append(_KEPT[row.rule])
             self.agreed[row.field] = (pc, crm)
             return False
         return True
@@ -153,11 +164,9 @@ class _Merge:
         rule, terms = RULES[row.rule], self.terms
         return rule.from_referral(self.referral, row, terms), rule.from_opportunity(self.opportunity, row, terms)
 
-    def _send(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
-        """The CRM's value for Partner Center; a note the CRM could only hold in part is added to, never shortened."""
-        new, held = crm, RULES[row.rule].as_crm(pc, row, self.terms)
-        if row.rule == "notes" and held != pc and isinstance(pc, str) and isinstance(crm, str):
-            new = texts.appended(pc, str(held), crm)
+    def _send(self, row: MappingRow, pc: Canonical, crm: Canonical, base: Canonical) -> None:
+        """The CRM's value for Partner Center, as the rule sends it."""
+        new = RULES[row.rule].sent(pc, crm, base, row, self.terms)
         if new == pc:
             self.agreed[row.field] = (pc, crm)
         else:

@@ -18,10 +18,20 @@ type FromReferral = Callable[[Referral, MappingRow, Terms], Canonical]
 type FromOpportunity = Callable[[Opportunity, MappingRow, Terms], Canonical]
 type ToColumn = Callable[[Canonical, MappingRow, Terms], Any]
 type ToProperty = Callable[[Canonical, MappingRow, Terms], Any]
+type Sending = Callable[[Canonical, Canonical, Canonical, MappingRow, Terms], Canonical]
+"""(Partner Center's value, the CRM's, the CRM's in the base) → what Partner Center is to hold."""
 
 
 def unchanged(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
     return value
+
+
+def as_it_is(_pc: Canonical, crm: Canonical, _base: Canonical, _row: MappingRow, _terms: Terms) -> Canonical:
+    return crm
+
+
+def never(_referral: Referral, _opportunity: Opportunity, _crm: Canonical) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -33,12 +43,19 @@ class Rule:
     to_column: ToColumn = unchanged
     to_property: ToProperty = unchanged
     as_crm: Callable[[Canonical, MappingRow, Terms], Canonical] = unchanged
+    sent: Sending = as_it_is
+    refused: Callable[[Referral, Opportunity, Canonical], bool] = never
+    """Whether Partner Center takes this value of the CRM's no more, however the row says that it travels."""
     blank_to_crm: bool = False
     """Whether an emptied value at Partner Center empties the column."""
     blank_to_pc: bool = False
     """Whether an emptied column empties the value at Partner Center."""
     restores: bool = False
     """Whether a refused change is undone in the CRM (Partner Center cannot take it back)."""
+    related: bool = False
+    """Whether the CRM holds it in other rows, which the handlers match, make and write."""
+    independent: bool = False
+    """Whether the sides may differ for good: without a base they are agreed, only a later change travels."""
     free_text: bool = False
     """Whether the audit shows only length and hash."""
 

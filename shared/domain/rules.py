@@ -14,6 +14,7 @@ from shared.domain.referral import Referral, Solution
 from shared.domain.rule import Rule
 from shared.domain.rules_choices import CHOICE, HELP, STAGE, VISIBILITY
 from shared.domain.rules_numbers import CURRENCY, DATE, MOMENT, MONEY, SIZE
+from shared.domain.rules_people import CONTACT, OWNER
 from shared.domain.rules_text import COUNTRY, NAME, NOTES, TEXT
 from shared.domain.state import Canonical
 from shared.domain.terms import Terms
@@ -47,10 +48,12 @@ RULES: dict[str, Rule] = {
     "date": DATE,
     "moment": MOMENT,
     "stage": STAGE,
-    "solutions": Rule(_solutions_from_referral, _solutions_from_opportunity),
+    "solutions": Rule(_solutions_from_referral, _solutions_from_opportunity, related=True),
     "visibility": VISIBILITY,
     "help": HELP,
-    "customer": Rule(_nothing, _customer_from_opportunity),
+    "customer": Rule(_nothing, _customer_from_opportunity, related=True),
+    "owner": OWNER,
+    "contact": CONTACT,
     "choice": CHOICE,
     "country": COUNTRY,
     "size": SIZE,

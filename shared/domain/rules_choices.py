@@ -76,6 +76,10 @@ def _visibility_to_column(value: Canonical, _row: MappingRow, terms: Terms) -> A
     return terms.mapping.values["visibility"].get(str(value))
 
 
+def _hides(_referral: Referral, _opportunity: Opportunity, crm: Canonical) -> bool:
+    return crm == "not_visible"
+
+
 def _is_visible(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
     return value == "visible"
 
@@ -88,5 +92,6 @@ VISIBILITY = Rule(
     _visibility_from_opportunity,
     to_column=_visibility_to_column,
     to_property=_is_visible,
+    refused=_hides,
     restores=True,
 )

@@ -31,6 +31,12 @@ def _cut_name(value: Canonical, row: MappingRow, terms: Terms) -> Canonical:
     return texts.cut(value, min(_limit(row, terms) or marks.ROOM, marks.ROOM)) if isinstance(value, str) else value
 
 
+def _sent_notes(pc: Canonical, crm: Canonical, _base: Canonical, row: MappingRow, terms: Terms) -> Canonical:
+    """A text the CRM could only hold in part is added to, never shortened."""
+    held = _cut_notes(pc, row, terms)
+    return texts.appended(str(pc), str(held), crm) if held != pc and isinstance(crm, str) else crm
+
+
 def _name_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
     return _cut_name(opportunity.name, row, terms) or None
 
@@ -55,6 +61,7 @@ NOTES = Rule(
     text_from_referral,
     text_from_opportunity,
     as_crm=_cut_notes,
+    sent=_sent_notes,
     blank_to_crm=True,
     blank_to_pc=True,
     free_text=True,

@@ -239,7 +239,7 @@ class _Creation:
             pc, crm = rule.from_referral(own, row, terms), rule.from_opportunity(self.opportunity, row, terms)
             if row.rule == "visibility" and microsofts:
                 crm = "visible"
-            settled = not row.outbound("update", terms.profile) or row.field in _CONVERTED
+            settled = rule.independent or not row.outbound("update", terms.profile) or row.field in _CONVERTED
             if settled or crm in (pc, rule.as_crm(pc, row, terms)):
                 seen[row.field] = (pc, crm)
         return (

@@ -30,14 +30,13 @@ class Customer:
 
 
 def match_or_create(connections: Connections, referral: Referral) -> Customer:
-    """Account and contact of the deal, made when none match."""
+    """Account and contact of the deal, made when none match; the others it names become contacts of the account."""
     account, notes = _account(connections, referral)
-    contact = None
-    for member in referral.customer_profile.team:
-        if member.email or member.last_name:
-            contact = _contact(connections, member, account, referral)
-            break
-    return Customer(account, contact, notes)
+    people = [member for member in referral.customer_profile.team if member.email or member.last_name]
+    if account is None or connections.terms.profile == "parity":
+        del people[1:]
+    contacts = [_contact(connections, member, account, referral) for member in people]
+    return Customer(account, contacts[0] if contacts else None, notes)
 
 
 def owner(connections: Connections, referral: Referral) -> Lookup | None:

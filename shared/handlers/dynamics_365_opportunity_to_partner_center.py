@@ -1,4 +1,4 @@
-"""Flow 6: Dataverse says an opportunity changed, or the account, contact or lead around one. Is it ours to act on?
+"""Flow 6: Dataverse says an opportunity changed, or account, contact, owner or lead around one. Is it ours to act on?
 
 Decides from the message alone wherever it can, so that the many changes that do not concern Partner Center cost no
 call: our own writes are echoes, records whose sync switch is off stay alone. Everything else is forwarded to flow 5.
@@ -16,9 +16,13 @@ from shared.ports import Condition
 from shared.row_event import RowEvent
 
 _SYNC = "cosell_syncwithpartnercenter"
-_RELATED = {"account": ("parentaccountid", "customerid"), "contact": ("parentcontactid", "customerid")}
+_RELATED = {
+    "account": ("parentaccountid", "customerid"),
+    "contact": ("parentcontactid", "customerid"),
+    "systemuser": ("ownerid",),
+}
 _MOST = 500
-"""Open synced opportunities of one customer that a change of the customer touches at most."""
+"""Open synced opportunities of one customer or owner that a change of their data touches at most."""
 
 
 def handle(event: RowEvent, connections: Connections) -> str:
@@ -26,7 +30,7 @@ def handle(event: RowEvent, connections: Connections) -> str:
     if is_ours(event, connections):
         return "our own change"
     if event.table in _RELATED:
-        return _customer_changed(event, connections)
+        return _people_changed(event, connections)
     if event.table == "lead":
         return leads.answer(event, connections)
     if event.table != "opportunity":
@@ -39,8 +43,8 @@ def handle(event: RowEvent, connections: Connections) -> str:
     return "forwarded"
 
 
-def _customer_changed(event: RowEvent, connections: Connections) -> str:
-    """A corrected country or a completed contact may be what a blocked deal waits for."""
+def _people_changed(event: RowEvent, connections: Connections) -> str:
+    """A corrected country or a completed contact may be what a blocked deal waits for; an owner is in its team."""
     row_id = str(event.row_id)
     found: set[str] = set()
     for column in _RELATED[event.table]:

@@ -144,7 +144,12 @@ def _agreed(
             crm = pc  # their rows were just made; any other is a seller's and still to be sent
         # A choice may have got its default from Dynamics 365; anything else in an unmapped column is a seller's.
         blank = pc is None and (crm is None or row.rule in ("stage", "choice"))
-        if blank or not row.outbound("update", terms.profile) or crm in (pc, rule.as_crm(pc, row, terms)):
+        if (
+            blank
+            or rule.independent
+            or not row.outbound("update", terms.profile)
+            or crm in (pc, rule.as_crm(pc, row, terms))
+        ):
             agreed[row.field] = (pc, crm)
     return agreed
 

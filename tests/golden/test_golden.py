@@ -101,7 +101,7 @@ def _updated(given: Json) -> Json:
     plan = merge(state, found, row, known)
     decision = status_table.decide(state, found, row, known, pairs.NOW)
     changes = () if decision.held else plan.to_pc
-    operations = outgoing.operations(changes, row, known)
+    operations = outgoing.operations(changes, row, known, found)
     for step in decision.send:
         operations += outgoing.status_operations(*step)
     result: Json = {"patch": [{"op": op, "path": path, "value": rendering.plain(v)} for op, path, v in operations]}

@@ -103,7 +103,7 @@ class Pair:
     def flow_5(self, *, dies_after_sending: bool = False) -> bool:
         """The CRM's values to Partner Center, restored columns and the base into the CRM."""
         plan, row = self.plan, self.row
-        operations = outgoing.operations(plan.to_pc, row, self.known)
+        operations = outgoing.operations(plan.to_pc, row, self.known, self.referral)
         if operations:
             self.state = announced(parse(self.state), plan.to_pc, row, self.known).to_json()
             self.edit_crm({})

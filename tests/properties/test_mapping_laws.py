@@ -72,7 +72,7 @@ TRAVELS = ("name", "deal_value", "currency", "closing_date", "notes", "sales_sta
 def test_every_field_that_travels_both_ways_is_compared() -> None:
     both = {row.field for row in pairs.mapping().opportunity if row.inbound("create", "extended")
             and row.outbound("create", "extended")}  # fmt: skip
-    assert both == {*TRAVELS, "visibility", "purchase_intent", "customer"}
+    assert both == {*TRAVELS, "visibility", "purchase_intent", "customer", "team", "contact"}
 
 
 @pytest.mark.parametrize("half", range(HALVES))

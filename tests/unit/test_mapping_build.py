@@ -57,6 +57,7 @@ def test_the_shipped_table_is_the_parity_profile_plus_the_extended_one() -> None
     }  # fmt: skip
     assert {row.field for row in rows if row.outbound("update", "extended")} == {
         "deal_value", "currency", "closing_date", "notes", "sales_stage", "solutions", "visibility", "campaign_code",
+        "team", "contact",
     }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from tests.unit import pairs
 def _patch(row: Opportunity, known: Terms | None = None, **referral: Any) -> list[tuple[str, str, Any]]:
     known = known or pairs.terms()
     base = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
-    return operations(merge(base, pairs.referral(referral), row, known).to_pc, row, known)
+    found = pairs.referral(referral)
+    return operations(merge(base, found, row, known).to_pc, row, known, found)
 
 
 @pytest.mark.parametrize(

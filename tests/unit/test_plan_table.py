@@ -1,7 +1,8 @@
 """The three-way table of the merge, every cell for every mapped field, in both profiles.
 
 Expected outcomes are read off the mapping table's own words (create, update, extended) and the conflict rules; the
-special fields (name, customer, help, visibility, notes) have their own tests in `test_plan_cases`.
+special fields (name, customer, help, visibility, notes) have their own tests in `test_plan_cases`, the people in
+`test_people`.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ profiles = pytest.mark.parametrize("profile", PROFILES)
 
 
 def test_every_mapped_field_has_a_table() -> None:
-    special = {"name", "notes", "customer", "help", "visibility", "currency"}
+    special = {"name", "notes", "customer", "help", "visibility", "currency", "team", "contact"}
     assert {row.field for row in pairs.mapping().opportunity} == {field.name for field in FIELDS} | special
 
 

@@ -17,7 +17,8 @@ from tests.unit import pairs
 
 KINDS = {"name": "String", "text": "String", "notes": "Memo", "country": "String", "money": "Money",
          "currency": "Lookup", "date": "DateTime", "moment": "DateTime", "stage": "Picklist", "choice": "Picklist",
-         "visibility": "Picklist", "help": "Picklist", "customer": "Lookup", "size": "Integer"}  # fmt: skip
+         "visibility": "Picklist", "help": "Picklist", "customer": "Lookup", "contact": "Lookup",
+         "owner": "Owner", "size": "Integer"}  # fmt: skip
 TABLES = ("opportunity", "lead", "account", "contact")
 
 
