@@ -41,6 +41,7 @@ def test_AT_F10_sign_in_expired(world: World) -> None:
         assert world.log().count("ALERT") == alerts + 1
         assert world.parked() == []
 
+        world.sim("entra", "PUT", "/_sim/switches", json={"expires_in_s": 3600})  # the command needs more than a second
         assert admin(world, "consent").code == 0
         world.settle_ladder(60)
         assert {deal: world.referral(own)["details"]["dealValue"] for deal, own in owns.items()} == dict.fromkeys(
