@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from shared.connections import Connections
 from shared.domain import audit, outgoing
 from shared.domain import status as status_table
+from shared.domain.audit import Note
 from shared.domain.changes import Change, Plan, announced, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
@@ -23,7 +24,7 @@ from shared.domain.rules import RULES
 from shared.domain.state import Canonical, SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
-from shared.handlers import brake, copies
+from shared.handlers import brake, claims, copies
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, refuse_stale, write_back
@@ -61,7 +62,9 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
         raise NotYet(
             "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."
         )
-    referral = connections.partner_center.get(opportunity.referral_id)
+    referral = claims.read(connections, opportunity)
+    if isinstance(referral, Note):
+        return claims.refuse(hint, connections, opportunity, referral)
     refuse_stale(opportunity.state.referral_at, referral)
     return _Run(hint, connections, opportunity, referral).run()
 
@@ -146,8 +149,11 @@ class _Run:
         operations = outgoing.operations(changes, self.opportunity, self.connections.terms, self.referral)
         if first is not None:
             operations += outgoing.status_operations(*first)
-            if decision.pc == "new" and self.referral.external_reference_id != self.opportunity.id:
-                operations.append(("replace", "/externalReferenceId", self.opportunity.id))
+        accepts = first is not None and decision.pc == "new"
+        if (accepts or not self.opportunity.state.referral_id) and (
+            self.referral.external_reference_id != self.opportunity.id
+        ):
+            operations.append(("replace", "/externalReferenceId", self.opportunity.id))
         try:
             for batch in (operations, *(outgoing.status_operations(*step) for step in rest if step)):
                 if batch:
@@ -215,7 +221,8 @@ class _Run:
         text += [f"status {status}/{substatus}" for status, substatus, _ in decision.send]
         text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]
         lines = [self._line(not problems, "; ".join(text))] if text else []
-        if state != self.opportunity.state or lines:
+        if state != self.opportunity.state or lines or not state.referral_id:
+            state = state.but(referral_id=self.referral.id.lower(), engagement_id=self.referral.engagement_id)
             state = state.but(etag=self.referral.e_tag, referral_at=self.referral.updated_date_time)
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status

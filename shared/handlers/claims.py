@@ -1,0 +1,55 @@
+"""An opportunity names a referral: is it the opportunity's own? Asked as long as we did not write the identifier.
+
+The column is read-only on the form, but an import or a person with rights can fill it. The referral must exist, be our
+organisation's record, and not carry the id of another opportunity. What follows from a good one is flow 5's merge.
+"""
+
+from __future__ import annotations
+
+from shared.connections import Connections
+from shared.domain import audit
+from shared.domain.audit import Note
+from shared.domain.opportunity import Opportunity
+from shared.domain.referral import Referral
+from shared.domain.state import fingerprint
+from shared.errors import NotFound
+from shared.handlers.opportunities import guid, write_back
+from shared.messages import Hint
+
+_UNKNOWN = Note("REFERRAL_UNKNOWN", "Partner Center has no deal with this Referral Identifier; correct or empty it")
+_NOT_OURS = Note("REFERRAL_NOT_OURS", "Referral Identifier names somebody else's record of a deal; enter that of ours")
+_TAKEN = Note("REFERRAL_ALREADY_LINKED", "the deal in Referral Identifier belongs to another opportunity")
+
+
+def read(connections: Connections, opportunity: Opportunity) -> Referral | Note:
+    """The referral, or why it is not this opportunity's."""
+    ours = opportunity.state.referral_id is not None
+    try:
+        referral = connections.partner_center.get(str(opportunity.referral_id))
+    except NotFound:
+        if ours:
+            raise
+        return _UNKNOWN
+    if ours:
+        return referral
+    if referral.is_microsofts or referral.is_another_partners(connections.terms.organization_id):
+        return _NOT_OURS
+    named = guid(referral.external_reference_id)
+    return _TAKEN if named not in (None, opportunity.id) and _exists(connections, str(named)) else referral
+
+
+def refuse(hint: Hint, connections: Connections, opportunity: Opportunity, why: Note) -> str:
+    """Tell the seller, once."""
+    state, known = opportunity.state, fingerprint(str(why))
+    line = audit.line(connections.clock(), "CRM>PC", "LINK", False, str(why), str(hint.correlation_id), None)
+    lines = [] if state.problem == known else [line]
+    write_back(connections, opportunity, state.but(problem=known), lines=lines, ok=False, sync_status="failed")
+    return f"refused: {why.code}"
+
+
+def _exists(connections: Connections, opportunity_id: str) -> bool:
+    try:
+        connections.dataverse.get("opportunity", opportunity_id, ("name",))
+    except NotFound:
+        return False
+    return True
