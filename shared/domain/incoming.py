@@ -132,6 +132,14 @@ def microsoft_status(microsofts: Referral) -> str:
     return _MICROSOFT.get(word, f"{microsofts.status}/{microsofts.substatus}"[:50])
 
 
+def close_reason(referral: Referral, terms: Terms) -> dict[str, Any]:
+    """The seller's choice that says what Partner Center's reason says; nothing where no choice does."""
+    reason = (referral.status_reason or "").strip().casefold()
+    options = terms.mapping.values["close_reason"].items()
+    chosen = next((int(option) for option, text in options if str(text).casefold() == reason), None)
+    return {"cosell_closereason": chosen} if chosen is not None else {}
+
+
 def account(referral: Referral, terms: Terms) -> dict[str, Any]:
     return mapped(referral, terms.mapping.account, terms)
 

@@ -17,6 +17,8 @@ from shared.domain.row import Lookup, Row
 from shared.errors import Conflict
 from shared.ports import Condition
 
+_ID_COLUMNS = {"external": ("cosell_externalidentifier", 100), "duns": ("cosell_dunsnumber", 20)}
+"""Kind of a customer's id in Partner Center → account column and its length; the surer one first."""
 _MATCHED = ("name", "address1_postalcode", "statecode", "masterid", "modifiedon", "primarycontactid")
 
 
@@ -54,14 +56,14 @@ def _account(connections: Connections, referral: Referral) -> tuple[Lookup | Non
     profile = referral.customer_profile
     if not profile.name:
         return None, ()
-    candidates = _by_duns(connections, profile) or _by_name(connections, profile)
+    candidates = _by_ids(connections, profile) or _by_name(connections, profile)
     notes: tuple[Note, ...] = ()
     if len(candidates) > 1:
         text = f"{len(candidates)} accounts match the customer; the most recently changed active one was taken"
         notes = (Note("ACCOUNT_AMBIGUOUS", text),)
     if candidates:
         return _survivor(connections, "account", candidates[0]), notes
-    values = incoming.account(referral, connections.terms)
+    values = incoming.account(referral, connections.terms) | dict(_ids(profile))
     postal = _compact(profile.address.postal_code)
     row_id = incoming.row_id("account", profile.name.strip(), postal, referral.engagement_id or referral.id)
     return Lookup("account", _create(connections, "account", values, row_id)), notes
@@ -77,14 +79,24 @@ def _survivor(connections: Connections, table: str, row: Row) -> Lookup:
     return Lookup(table, row.id)
 
 
-def _by_duns(connections: Connections, profile: CustomerProfile) -> list[Row]:
-    if connections.terms.profile == "parity":
-        return []
-    for known in profile.ids:
-        if (known.profile_type or "").lower() == "duns" and known.id:
-            where = [Condition("cosell_dunsnumber", known.id.strip()), Condition("statecode", 0)]
-            return connections.dataverse.find("account", where, _MATCHED, order_by="modifiedon desc", limit=5)
+def _by_ids(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    """Active accounts that carry an id of the customer's: Partner Center's own, else the DUNS number."""
+    for column, known in () if connections.terms.profile == "parity" else _ids(profile):
+        where = [Condition(column, known), Condition("statecode", 0)]
+        rows = connections.dataverse.find("account", where, _MATCHED, order_by="modifiedon desc", limit=5)
+        if rows:
+            return rows
     return []
+
+
+def _ids(profile: CustomerProfile) -> list[tuple[str, str]]:
+    """Column and value of each kind of id that an account can hold."""
+    return [
+        (column, known.id.strip())
+        for kind, (column, longest) in _ID_COLUMNS.items()
+        for known in profile.ids
+        if (known.profile_type or "").lower() == kind and known.id and len(known.id.strip()) <= longest
+    ]
 
 
 def _by_name(connections: Connections, profile: CustomerProfile) -> list[Row]:
@@ -116,9 +128,10 @@ def _contact(connections: Connections, member: Member, account: Lookup | None, r
         here = [row for row in rows if account and row.lookup("parentcustomerid") == account]
         if here or rows:
             return _survivor(connections, "contact", (here or rows)[0])
-    elif account and member.last_name:
+    if account and member.last_name:  # nobody has the address: a contact of that name who has none may be meant
         where = [Condition("lastname", member.last_name.strip()), Condition("parentcustomerid", account)]
-        rows = connections.dataverse.find("contact", where, columns, limit=1)
+        rows = connections.dataverse.find("contact", where, columns, limit=20)
+        rows = [row for row in rows if not (member.email and row.text("emailaddress1"))]
         if rows:
             return _survivor(connections, "contact", rows[0])
     values = {**incoming.contact(member, connections.terms), **({"parentcustomerid": account} if account else {})}

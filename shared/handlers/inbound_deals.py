@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterable
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming
+from shared.domain import audit, classify, incoming, requirements
 from shared.domain import status as status_table
 from shared.domain.audit import Note
 from shared.domain.mapping import MappingRow
@@ -99,6 +99,7 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         ids = RULES[row.rule].from_referral(referral, row, terms)
         _write_solutions(connections, opportunity, ids, referral, keep=True)
     _save_whole_notes(connections, opportunity, referral)
+    _save_requirements(connections, opportunity, referral)
     if referral.external_reference_id != opportunity.id and not referral.is_closed:
         operation = PatchOperation("replace", "/externalReferenceId", opportunity.id)
         referral = connections.partner_center.patch(referral.id, [operation], referral.e_tag)
@@ -214,15 +215,21 @@ def _save_whole_notes(connections: Connections, opportunity: Opportunity, referr
         return
     whole = RULES[row.rule].from_referral(referral, row, terms)
     if isinstance(whole, str) and RULES[row.rule].as_crm(whole, row, terms) != whole:
-        values = {
-            "subject": "Partner Center notes",
-            "notetext": whole[:100_000],
-            "objectid": Lookup("opportunity", opportunity.id),
-        }
-        try:
-            connections.dataverse.create("annotation", values, incoming.row_id("note", opportunity.id, whole))
-        except Conflict:
-            return  # this very text is kept already
+        _keep(connections, opportunity, "Partner Center notes", whole)
+
+
+def _save_requirements(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:
+    """What the deal asks for and no column holds."""
+    text = requirements.note(referral, connections.terms)
+    if text and connections.terms.profile == "extended":
+        _keep(connections, opportunity, requirements.SUBJECT, text)
+
+
+def _keep(connections: Connections, opportunity: Opportunity, subject: str, text: str) -> None:
+    """A note on the timeline; the very same text is kept once."""
+    values = {"subject": subject, "notetext": text[:100_000], "objectid": Lookup("opportunity", opportunity.id)}
+    with contextlib.suppress(Conflict):
+        connections.dataverse.create("annotation", values, incoming.row_id("note", opportunity.id, text))
 
 
 def _line(hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, text: str) -> str:

@@ -224,7 +224,10 @@ class _Run:
             self.connections,
             self.opportunity,
             state,
-            changes={"cosell_referralstatus": f"{referral.status}/{referral.substatus}"},
+            changes={
+                "cosell_referralstatus": f"{referral.status}/{referral.substatus}",
+                **incoming.close_reason(referral, terms),
+            },
             lines=[self._line("CLOSE", not error, "; ".join(text))],
             ok=not error,
             sync_status="failed" if error else "closed",

@@ -108,7 +108,7 @@ def test_AT_D18_very_long_notes(world: World) -> None:
 
     row = world.opportunity_of(own["id"])
     deal = row["opportunityid"]
-    kept = world.seller.find("annotations", filter=f"_objectid_value eq {deal}")
+    kept = world.seller.find("annotations", filter=f"_objectid_value eq {deal} and subject eq 'Partner Center notes'")
     assert len(row["description"].encode("utf-16-le")) // 2 <= 2000
     assert "continued in" in row["description"]
     assert row["description"].startswith("Paragraph 0:")

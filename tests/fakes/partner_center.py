@@ -101,6 +101,8 @@ class FakePartnerCenter(Calls):
     # what others do -------------------------------------------------------------------------------------------------
     def invite(self, document: Mapping[str, Any], *, lead: bool = False) -> Referral:
         """Microsoft sends a deal (or a lead) to the partner: our referral is New and waits fourteen days."""
+        given: Document = wire.loads(wire.dumps(document))
+        sender = {"invitedBy": {"organizationId": MICROSOFT, "organizationName": "Microsoft"}}
         expires = (self._clock() + timedelta(days=14)).replace(hour=0, minute=0, second=0, microsecond=0)
         born = {
             "status": "New",
@@ -109,9 +111,8 @@ class FakePartnerCenter(Calls):
             "qualification": "SalesQualified",
             "direction": "Incoming",
             "expirationDateTime": wire.moment(expires),
-            "inviteContext": {"invitedBy": {"organizationId": MICROSOFT, "organizationName": "Microsoft"}},
+            "inviteContext": {**given.get("inviteContext", {}), **sender},
         }
-        given: Document = wire.loads(wire.dumps(document))
         referral_id = self._add({**given, **born}, OWN_ORGANIZATION)
         if not lead:
             theirs = {**given, **born, "status": "Active", "substatus": "Accepted", "externalReferenceId": None}
