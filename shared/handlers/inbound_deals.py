@@ -8,21 +8,20 @@ the next event. Only then come ✔ and the one audit line of the creation.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming, requirements
+from shared.domain import audit, classify, incoming
 from shared.domain import status as status_table
 from shared.domain.audit import Note
 from shared.domain.mapping import MappingRow
-from shared.domain.opportunity import SOLUTION_TABLE, Opportunity, solution_id
-from shared.domain.plan import Change, merge, settled, unknown_currency
+from shared.domain.opportunity import Opportunity
+from shared.domain.plan import merge, settled, unknown_currency
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.rules import RULES
 from shared.domain.state import COLUMN, Canonical, SyncState
-from shared.errors import Conflict, NotFound
-from shared.handlers import customers
+from shared.errors import Conflict
+from shared.handlers import customers, related_rows
 from shared.handlers.opportunities import load, write_back
 from shared.messages import Hint
 from shared.ports import PatchOperation
@@ -78,7 +77,7 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
     plan = merge(state, referral, opportunity, terms)
     columns = {**incoming.identity(referral, terms), **incoming.direction(referral, terms)}
     columns |= {**incoming.standing(referral, terms, None), **incoming.changed(plan.to_crm, referral, terms)}
-    write_related(connections, opportunity, plan.to_crm, referral)
+    related_rows.write(connections, opportunity, plan.to_crm, referral)
     state = settled(state, plan.to_crm, referral, opportunity, terms, side="crm").with_seen(plan.agreed)
     pc, crm = status_table.of_referral(referral), status_table.of_opportunity(opportunity, terms)
     if pc not in status_table.TERMINAL and crm in ("open", "hold"):
@@ -97,9 +96,8 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
     terms, row = connections.terms, connections.terms.mapping.row("solutions")
     if row is not None and row.inbound("create", terms.profile):
         ids = RULES[row.rule].from_referral(referral, row, terms)
-        _write_solutions(connections, opportunity, ids, referral, keep=True)
-    _save_whole_notes(connections, opportunity, referral)
-    _save_requirements(connections, opportunity, referral)
+        related_rows.write_solutions(connections, opportunity, ids, referral, keep=True)
+    related_rows.save_notes(connections, opportunity, referral)
     if referral.external_reference_id != opportunity.id and not referral.is_closed:
         operation = PatchOperation("replace", "/externalReferenceId", opportunity.id)
         referral = connections.partner_center.patch(referral.id, [operation], referral.e_tag)
@@ -170,66 +168,6 @@ def _help(referral: Referral, microsofts: Referral | None, connections: Connecti
     rule, terms = RULES[row.rule], connections.terms
     found = rule.from_referral(referral, row, terms) or (microsofts and rule.from_referral(microsofts, row, terms))
     return {row.column: rule.to_column(found, row, terms)} if found else {}
-
-
-def write_related(
-    connections: Connections, opportunity: Opportunity, changes: Iterable[Change], referral: Referral
-) -> None:
-    """The parts of a plan that are rows of their own: solutions, and a note with a text too long for the column."""
-    for change in changes:
-        if change.row.rule == "solutions":
-            _write_solutions(connections, opportunity, change.new, referral)
-        elif change.row.rule == "notes":
-            _save_whole_notes(connections, opportunity, referral)
-
-
-def _write_solutions(
-    connections: Connections, opportunity: Opportunity, ids: Canonical, referral: Referral, *, keep: bool = False
-) -> None:
-    """Make the rows equal to the list; row ids derive from pair and solution, so a repeat changes nothing.
-
-    `keep` leaves rows that are not in the list: a seller made them.
-    """
-    wanted = set(ids) if isinstance(ids, tuple) else set()
-    names = {solution_id(tag.id): tag.name for tag in referral.details.requirements.solutions}
-    rows = {solution_id(row.text("cosell_solutionid")): row for row in opportunity.row.children(SOLUTION_TABLE)}
-    for key in sorted(wanted - rows.keys()):
-        values = {
-            "cosell_solutionid": key,
-            "cosell_name": (names.get(key) or key)[:200],
-            "cosell_opportunityid": Lookup("opportunity", opportunity.id),
-        }
-        try:
-            connections.dataverse.create(SOLUTION_TABLE, values, incoming.row_id("solution", opportunity.id, key))
-        except Conflict:
-            continue  # made by an earlier, interrupted run
-    for key in () if keep else sorted(rows.keys() - wanted):
-        with contextlib.suppress(NotFound):  # another run, or the seller, was quicker
-            connections.dataverse.delete(SOLUTION_TABLE, rows[key].id)
-
-
-def _save_whole_notes(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:
-    """A text the column cannot hold is kept whole as a note on the timeline."""
-    row, terms = connections.terms.mapping.row("notes"), connections.terms
-    if row is None:
-        return
-    whole = RULES[row.rule].from_referral(referral, row, terms)
-    if isinstance(whole, str) and RULES[row.rule].as_crm(whole, row, terms) != whole:
-        _keep(connections, opportunity, "Partner Center notes", whole)
-
-
-def _save_requirements(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:
-    """What the deal asks for and no column holds."""
-    text = requirements.note(referral, connections.terms)
-    if text and connections.terms.profile == "extended":
-        _keep(connections, opportunity, requirements.SUBJECT, text)
-
-
-def _keep(connections: Connections, opportunity: Opportunity, subject: str, text: str) -> None:
-    """A note on the timeline; the very same text is kept once."""
-    values = {"subject": subject, "notetext": text[:100_000], "objectid": Lookup("opportunity", opportunity.id)}
-    with contextlib.suppress(Conflict):
-        connections.dataverse.create("annotation", values, incoming.row_id("note", opportunity.id, text))
 
 
 def _line(hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, text: str) -> str:

@@ -21,7 +21,7 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import brake, inbound_deals, leads, other_partners, reminders
+from shared.handlers import brake, inbound_deals, leads, other_partners, related_rows, reminders
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
@@ -162,7 +162,7 @@ class _Run:
     def _write(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
         terms, referral = self.connections.terms, self.referral
         columns = incoming.changed(changes, referral, terms)
-        inbound_deals.write_related(self.connections, self.opportunity, changes, referral)
+        related_rows.write(self.connections, self.opportunity, changes, referral)
         state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
         lost = tuple(change for change in plan.to_pc if change.decided) if changes else ()
         state = overruled(state, lost, "pc")

@@ -107,3 +107,26 @@ def test_the_reason_of_an_ending_becomes_the_sellers_choice() -> None:
     flow_4.handle(hint, made.connections)
     (row,) = made.dataverse.rows.all("opportunity").values()
     assert row["cosell_closereason"] == 100000002
+
+
+def test_a_solution_nobody_listed_joins_the_catalogue_once() -> None:
+    made = bench()
+    for _ in range(2):
+        arrives(made)
+    ((row_id, entry),) = made.dataverse.rows.all("cosell_microsoftsolutiondetail").items()
+    assert (entry["cosell_solutionid"], entry["cosell_name"]) == ("SOL-70412-KQX", "ColdTrack")
+    assert entry["cosell_imported"] is True
+    rows = made.dataverse.rows.all("cosell_microsoftsolution").values()
+    assert [row["cosell_solutiondetailid"].id for row in rows] == [row_id] * 2
+
+
+def test_an_entry_of_the_catalogue_is_used_as_it_is() -> None:
+    made = bench()
+    values = {"cosell_solutionid": "SOL-70412-KQX", "cosell_name": "Our name for it"}
+    made.dataverse.as_user().create("cosell_microsoftsolutiondetail", values, NEW)
+    arrives(made)
+    ((row_id, entry),) = made.dataverse.rows.all("cosell_microsoftsolutiondetail").items()
+    assert (row_id, entry["cosell_name"]) == (NEW, "Our name for it")
+    assert entry["cosell_imported"] is False
+    (row,) = made.dataverse.rows.all("cosell_microsoftsolution").values()
+    assert row["cosell_solutiondetailid"] == Lookup("cosell_microsoftsolutiondetail", NEW)
