@@ -77,7 +77,13 @@ async def _run(layout: Layout, options: argparse.Namespace) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             # Not loop.add_signal_handler, which Windows does not have.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-        config = uvicorn.Config(Admin(broker).app(), lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            Admin(broker).app(),
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=120,  # longer than a client keeps a connection, as the simulators do
+            timeout_graceful_shutdown=1,
+        )
         admin = AdminServer(config)
         serving = asyncio.create_task(admin.serve(sockets=[admin_listener]))
         server = await broker.listen(listener)
