@@ -42,7 +42,9 @@ _BLANK = {
 }
 _KEPT = {
     "owner": Note("TEAM_REQUIRED", "the owner is no user with name, e-mail and phone; Partner Center keeps the team"),
-    "contact": Note("CONTACT_INCOMPLETE", "no contact with name, e-mail and phone; Partner Center keeps the last one"),
+    "contact": Note(
+        "CONTACT_INCOMPLETE", "no contact with name, e-mail, phone and consent; Partner Center keeps the last one"
+    ),
 }
 _REFUSALS = {
     "NAME_NOT_UPDATABLE": "Partner Center does not take a new name for a deal; it keeps the old one",

@@ -44,6 +44,7 @@ class Rule:
     to_property: ToProperty = unchanged
     as_crm: Callable[[Canonical, MappingRow, Terms], Canonical] = unchanged
     sent: Sending = as_it_is
+    """What Partner Center is to hold when the CRM's value travels."""
     refused: Callable[[Referral, Opportunity, Canonical], bool] = never
     """Whether Partner Center takes this value of the CRM's no more, however the row says that it travels."""
     blank_to_crm: bool = False

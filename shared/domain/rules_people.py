@@ -23,8 +23,10 @@ def _owner(opportunity: Opportunity, _row: MappingRow, terms: Terms) -> Canonica
     return people.mark(people.seller(opportunity, terms))
 
 
-def _contact(opportunity: Opportunity, _row: MappingRow, _terms: Terms) -> Canonical:
+def _contact(opportunity: Opportunity, _row: MappingRow, terms: Terms) -> Canonical:
     """The deal's own contact: the account's, which may stand in for it at first, is nobody's choice for this deal."""
+    if terms.consent == "require" and opportunity.row.values.get("cosell_consentconfirmed") is not True:
+        return None
     return people.mark(people.customer_contact(opportunity.row.related("parentcontactid")))
 
 

@@ -1,7 +1,7 @@
 """An opportunity names a referral: is it the opportunity's own? Asked as long as we did not write the identifier.
 
 The column is read-only on the form, but an import or a person with rights can fill it. The referral must exist, be our
-organisation's record, and not carry the id of another opportunity. What follows from a good one is flow 5's merge.
+organisation's record, and not carry the id of another opportunity. What follows from a good one is the merge.
 """
 
 from __future__ import annotations
@@ -34,8 +34,19 @@ def read(connections: Connections, opportunity: Opportunity) -> Referral | Note:
         return referral
     if referral.is_microsofts or referral.is_another_partners(connections.terms.organization_id):
         return _NOT_OURS
+    return _TAKEN if taken(connections, opportunity, referral) else referral
+
+
+def taken(connections: Connections, opportunity: Opportunity, referral: Referral) -> bool:
+    """Whether the referral names another opportunity, and this one only claims it."""
     named = guid(referral.external_reference_id)
-    return _TAKEN if named not in (None, opportunity.id) and _exists(connections, str(named)) else referral
+    if opportunity.state.referral_id is not None or named in (None, opportunity.id):
+        return False
+    try:
+        connections.dataverse.get("opportunity", str(named), ("name",))
+    except NotFound:
+        return False
+    return True
 
 
 def refuse(hint: Hint, connections: Connections, opportunity: Opportunity, why: Note) -> str:
@@ -45,11 +56,3 @@ def refuse(hint: Hint, connections: Connections, opportunity: Opportunity, why: 
     lines = [] if state.problem == known else [line]
     write_back(connections, opportunity, state.but(problem=known), lines=lines, ok=False, sync_status="failed")
     return f"refused: {why.code}"
-
-
-def _exists(connections: Connections, opportunity_id: str) -> bool:
-    try:
-        connections.dataverse.get("opportunity", opportunity_id, ("name",))
-    except NotFound:
-        return False
-    return True

@@ -237,7 +237,7 @@ class _Run:
         if state.status_pc != decision.pc:
             self._forward(plan, decision)
             return "closed in Partner Center"
-        late = plan.to_pc
+        late = tuple(c for c in plan.to_pc if not RULES[c.row.rule].independent)  # a closed deal may change hands
         problem = decision.problem or (status_table.late_edit() if late else None)
         if problem is None:
             return "closed"

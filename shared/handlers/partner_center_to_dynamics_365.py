@@ -21,7 +21,7 @@ from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import brake, inbound_deals, leads, other_partners, related_rows, reminders
+from shared.handlers import brake, claims, inbound_deals, leads, other_partners, related_rows, reminders
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
@@ -65,6 +65,8 @@ def guid_of(text: str | None) -> uuid.UUID | None:
 
 def _synchronise(hint: Hint, connections: Connections, referral: Referral) -> str:
     opportunity = find(connections, referral)
+    if opportunity is not None and claims.taken(connections, opportunity, referral):
+        return "REFERRAL_ALREADY_LINKED: the opportunity only claims this referral"
     if opportunity is not None:
         return _Run(hint, connections, opportunity, referral).run()
     lead = leads.find(connections, referral)

@@ -62,10 +62,8 @@ def _catalogued(connections: Connections, key: str, name: str) -> dict[str, obje
     known = connections.dataverse.find(_CATALOGUE, [Condition("cosell_solutionid", key)], ("cosell_name",), limit=1)
     if known:
         return {"cosell_solutiondetailid": Lookup(_CATALOGUE, known[0].id)}
-    values, row_id = (
-        {"cosell_solutionid": key, "cosell_name": name, "cosell_imported": True},
-        incoming.row_id("catalogue", key),
-    )
+    row_id = incoming.row_id("catalogue", key)
+    values = {"cosell_solutionid": key, "cosell_name": name, "cosell_imported": True}
     with contextlib.suppress(Conflict):  # another deal brought it a moment ago
         connections.dataverse.create(_CATALOGUE, values, row_id)
     return {"cosell_solutiondetailid": Lookup(_CATALOGUE, row_id)}

@@ -64,6 +64,10 @@ def test_a_deal_of_another_opportunity_is_refused_once_and_stays_untouched() -> 
     assert told(made, opportunity_id).count("REFERRAL_ALREADY_LINKED") == 1
     assert str(row(made, opportunity_id).text("name")).startswith("✖ ")
     assert made.partner_center.get(referral.id) == before
+    made.partner_center.edit_in_portal(referral.id, details__dealValue=5)
+    said = flow_4.handle(Hint(subject="referral", id=uuid.UUID(referral.id), reason="test"), made.connections)
+    assert said.startswith("REFERRAL_ALREADY_LINKED")
+    assert row(made, opportunity_id).values["estimatedvalue"] == 1
 
 
 def test_a_deal_that_names_a_deleted_record_is_taken() -> None:

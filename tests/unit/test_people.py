@@ -158,6 +158,19 @@ def test_in_parity_the_contact_stays_and_nothing_is_said() -> None:
     assert (sent, _codes(plan)) == ({}, [])
 
 
+def test_where_consent_is_required_nobody_is_sent_without_it() -> None:
+    known, found = pairs.terms(consent="require"), pairs.referral(PRIVATE)
+    agreed = {**NOT_INVITED, "cosell_consentconfirmed": True}
+    state = _state(found, pairs.opportunity(agreed), known)
+    row = pairs.opportunity({**NOT_INVITED, "cosell_consentconfirmed": False}, contact=OTHER_CONTACT)
+    plan = merge(state, found, row, known)
+    assert _sent(plan, found, row, known) == {}
+    assert _codes(plan) == ["CONTACT_INCOMPLETE"]
+    later = pairs.opportunity(agreed, contact=OTHER_CONTACT)
+    sent = _sent(merge(state.with_seen(plan.agreed), found, later, known), found, later, known)
+    assert sent["/customerProfile/team"][0]["email"] == "lars.moe@northgate.example"
+
+
 # -- marks -------------------------------------------------------------------------------------------------------------
 def test_what_was_sent_is_recognised_and_is_no_change() -> None:
     known, row = pairs.terms(), pairs.opportunity(owner=SUCCESSOR, contact=OTHER_CONTACT)
