@@ -2,13 +2,16 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test check kills mutate setup clean
+.PHONY: run test acceptance check kills mutate setup clean
 
 run: setup
 	@$(PYTHON) -m sandbox $(ARGS)
 
 test: setup
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+acceptance: setup
+	@$(PYTHON) -m tests.acceptance.table -n 2 --dist loadgroup $(ARGS)
 
 check: setup
 	@$(PYTHON) -m ruff format --check .

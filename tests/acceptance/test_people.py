@@ -8,7 +8,7 @@ from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.deal_checks import is_marked
 from tests.acceptance.world import Json, World, unique
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("acceptance-2")]
+pytestmark = pytest.mark.sandbox
 
 COLLEAGUE = {
     "firstName": "Mia",
