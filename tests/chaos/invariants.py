@@ -18,7 +18,7 @@ from shared.domain.referral import Referral
 from shared.domain.required import violations as missing_data
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import COLUMN, parse
+from shared.domain.state import COLUMN, fingerprint, parse
 from shared.handlers import opportunities
 from tests.chaos import canaries
 from tests.fakes.partner_center import OWN_ORGANIZATION
@@ -138,6 +138,11 @@ def _fields(world: World, calm: Connections, opportunity: Opportunity, referral:
             continue
         rule = RULES[row.rule]
         pc, crm = rule.from_referral(referral, row, terms), rule.from_opportunity(opportunity, row, terms)
+        if rule.independent:
+            seen = opportunity.state.seen.get(row.field)  # the sides may differ; what changed here must be dealt with
+            if not held and (seen is None or seen.crm != fingerprint(crm)):
+                yield f"I3: {row.field} of {name} changed and its referral {referral.id} was never told"
+            continue
         if crm in (pc, rule.as_crm(pc, row, terms)):
             continue
         if held and to_pc:
