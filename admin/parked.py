@@ -25,12 +25,11 @@ from azure.servicebus import (
 
 from shared.app import App
 from shared.delivery import Envelope
-from shared.messages import APPROVED, ParkedMessage, Queue, parse
+from shared.messages import APPROVED, REVIEW, ParkedMessage, Queue, parse
 
 _PAGE = 100
 _WAIT_S = 2.0
 _DONE = {"replay": "replayed", "approve": "approved", "discard": "discarded"}
-_REVIEW = "INBOUND_REVIEW"
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,12 @@ def run(options: argparse.Namespace, connect: Callable[[], App]) -> int:
         if options.verb == "list":
             return _list(found)
         chosen = _choose(found, options)
-        if options.verb == "approve":
-            chosen = [aside for aside in chosen if aside.parked.code == _REVIEW]
+        if options.verb in ("approve", "replay"):  # a deal that is replayed would only await its review again
+            chosen = [aside for aside in chosen if (aside.parked.code == REVIEW) == (options.verb == "approve")]
         if not chosen:
             print(
-                "No message of that name or code is set aside. `python -m admin parked list` shows all.",
+                f"No message of that name or code can be {_DONE.get(options.verb, 'shown')}; a deal that awaits review "
+                "is approved or discarded, all else is replayed or discarded. `python -m admin parked list` shows all.",
                 file=sys.stderr,
             )
             return 1

@@ -23,6 +23,8 @@ QUEUES = (
     "create-cosell-referral",
     "parked",
 )
+LONG_MEMORIES_S = {"parked": 7 * 86_400}
+"""Queues whose duplicate detection remembers message ids longer than the others'."""
 
 
 class Layout(BaseModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,6 +31,10 @@ class Queue(StrEnum):
 
 APPROVED = "approved"
 """Reason of a hint by which an operator takes an inbound deal that awaited review."""
+REVIEW = "INBOUND_REVIEW"
+"""Code under which a deal is parked that awaits a decision."""
+PARKED_IDS_KEPT = timedelta(days=7)
+"""Duplicate detection window of the queue `parked`, the longest there is; the other queues' is ten minutes."""
 
 
 class Message(BaseModel):
@@ -96,6 +100,14 @@ class ParkedMessage(Message):
     attempt: int = 0
     first_seen_at: datetime | None = None
     parked_at: datetime
+
+    def message_id(self) -> str:
+        """Another one each time, as what failed again after a replay must not be lost.
+
+        But a deal that awaits review is met by every event and sweep, and is one message for `PARKED_IDS_KEPT`.
+        """
+        told = f"{REVIEW}\n{parse(self.body).row_id}" if self.code == REVIEW else self.to_json()
+        return hashlib.sha256(told.encode()).hexdigest()[:40]
 
 
 def parse(body: bytes | str) -> Hint:

@@ -25,7 +25,7 @@ from sandbox.broker.entry import Rules
 from sandbox.broker.namespace import Namespace
 from sandbox.broker.sas import AccessKey
 from sandbox.broker.store import Store
-from sandbox.layout import QUEUES, Layout
+from sandbox.layout import LONG_MEMORIES_S, QUEUES, Layout
 
 
 class AdminServer(uvicorn.Server):
@@ -69,7 +69,8 @@ async def _run(layout: Layout, options: argparse.Namespace) -> None:
             max_delivery_count=options.max_delivery_count,
             duplicate_window_ms=int(options.duplicate_window_s * 1000),
         )
-        namespace = Namespace(QUEUES, rules, store, lambda: time.time_ns() // 1_000_000)
+        memories_ms = {queue: seconds * 1000 for queue, seconds in LONG_MEMORIES_S.items()}
+        namespace = Namespace(QUEUES, rules, store, lambda: time.time_ns() // 1_000_000, memories_ms)
         store.load(namespace)
         access = AccessKey.of(layout.service_bus_connection)
         broker = Broker(namespace, store, access, options.message_size_limit)

@@ -6,7 +6,7 @@ resolved here so that links and $management agree on them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -18,9 +18,16 @@ MANAGEMENT = "/$management"
 
 
 class Namespace:
-    """The queues named, and no others."""
+    """The queues named, and no others. `memories_ms`: duplicate windows that differ from the rules', by queue."""
 
-    def __init__(self, names: Iterable[str], rules: Rules, journal: Journal, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        rules: Rules,
+        journal: Journal,
+        clock: Callable[[], int],
+        memories_ms: Mapping[str, int] | None = None,
+    ) -> None:
         self.clock = clock
         self.names = tuple(names)
         self._queues: dict[str, Queue] = {}
@@ -29,7 +36,9 @@ class Namespace:
             key = name.lower()
             dead_letters = Queue(key + DEAD_LETTERS, quiet, journal, clock)
             self._queues[dead_letters.name] = dead_letters
-            self._queues[key] = Queue(key, rules, journal, clock, dead_letters)
+            window_ms = (memories_ms or {}).get(name, rules.duplicate_window_ms)
+            own = replace(rules, duplicate_window_ms=window_ms)
+            self._queues[key] = Queue(key, own, journal, clock, dead_letters)
 
     @property
     def queues(self) -> Iterable[Queue]:

@@ -7,7 +7,6 @@ a repetition is one message wherever duplicate detection is on. Receiving is the
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import uuid
 from collections.abc import Callable
@@ -85,11 +84,9 @@ class ServiceBusQueues:
         self._link(queue).send(message)
 
     def park(self, parked: ParkedMessage) -> None:
-        text = parked.to_json()
         message = ServiceBusMessage(
-            text,
-            # Over everything, the moment included: a message that is parked again after a replay is another one.
-            message_id=hashlib.sha256(text.encode()).hexdigest()[:40],
+            parked.to_json(),
+            message_id=parked.message_id(),
             correlation_id=parked.correlation_id,
             content_type="application/json",
             application_properties={"attempt": parked.attempt, "code": parked.code, "queue": parked.queue},

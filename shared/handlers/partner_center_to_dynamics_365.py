@@ -25,7 +25,7 @@ from shared.handlers import brake, claims, inbound_deals, leads, other_partners,
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
-from shared.messages import APPROVED, Hint, Queue
+from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION = "PC>CRM"
 _AMOUNTS = ("deal_value", "currency")
@@ -89,7 +89,7 @@ def _unlinked(hint: Hint, connections: Connections, referral: Referral) -> str:
         return f"{kind} deals are not taken"
     if connections.review_inbound and hint.reason != APPROVED and classify.inbound(referral):
         raise DataProblem(
-            "INBOUND_REVIEW",
+            REVIEW,
             f"A new inbound deal ({kind}) waits for a decision.",
             "Take it with python -m admin parked approve, or leave it with parked discard.",
         )

@@ -17,7 +17,7 @@ import requests
 from sandbox.layout import Layout
 from shared.clients.service_bus import ServiceBusQueues, client_from_connection_string
 from shared.errors import ConfigurationError, Unavailable
-from shared.messages import Hint, ParkedMessage, Queue, parse
+from shared.messages import REVIEW, Hint, ParkedMessage, Queue, parse
 from shared.ports import Queues
 from tests.contract.cloud import Cloud, now
 from tests.fakes.clock import VirtualClock
@@ -129,6 +129,24 @@ def test_what_is_parked_keeps_its_reason_and_its_body(bench: Bench) -> None:
     bodies = [body for body, _ in bench.due(Queue.PARKED)]
     assert len(bodies) == 2
     assert ParkedMessage.model_validate_json(bodies[0]) == parked
+
+
+def test_a_deal_that_awaits_review_is_parked_once_however_often_it_is_met(bench: Bench) -> None:
+    deal = hint()
+    for minute, met in enumerate((deal, deal.model_copy(update={"reason": "sweep", "version": "2"}), hint())):
+        bench.port.park(
+            ParkedMessage(
+                code=REVIEW,
+                sentence="A new inbound deal waits for a decision.",
+                remedy="Decide.",
+                queue=Queue.PARTNER_CENTER_EVENTS,
+                correlation_id=str(met.correlation_id),
+                body=met.to_json(),
+                parked_at=datetime(2026, 3, 2, 9, minute, tzinfo=UTC),
+            )
+        )
+        bench.wait(0.01)
+    assert len(bench.due(Queue.PARKED)) == 2
 
 
 def test_a_queue_that_does_not_exist_is_the_operators_business(bench: Bench) -> None:

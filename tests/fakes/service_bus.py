@@ -1,4 +1,4 @@
-"""Queues in memory: durable at once, duplicates dropped for ten minutes, delayed messages due by the virtual clock.
+"""Queues in memory: durable at once, duplicates dropped for a while, delayed messages due by the virtual clock.
 
 A simulation takes messages out with `receive` and settles them with `complete` or `abandon`, as the Functions host
 does; an abandoned message comes back at once, and after `max_deliveries` it is dead.
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.errors import ConfigurationError
-from shared.messages import Hint, ParkedMessage, Queue
+from shared.messages import PARKED_IDS_KEPT, Hint, ParkedMessage, Queue
 from shared.ports import Clock
 from tests.fakes.calls import Calls, port_call
 
 REMEMBERED = timedelta(minutes=10)
-"""The duplicate detection window of every queue."""
+"""The duplicate detection window of every queue but `parked`."""
 
 
 @dataclass(order=True)
@@ -45,7 +45,7 @@ class FakeQueues(Calls):
         self._number = 0
         self._waiting: dict[str, list[Message]] = {str(queue): [] for queue in Queue}
         self._seen: dict[str, set[str]] = {str(queue): set() for queue in Queue}
-        self._seen_order: deque[tuple[datetime, str, str]] = deque()
+        self._seen_order: dict[str, deque[tuple[datetime, str]]] = {str(queue): deque() for queue in Queue}
         self.dead: list[Message] = []
         self.duplicates = 0
 
@@ -60,8 +60,7 @@ class FakeQueues(Calls):
 
     @port_call
     def park(self, parked: ParkedMessage) -> None:
-        text = parked.to_json()
-        self._put(str(Queue.PARKED), text, text, parked.attempt, 0.0)
+        self._put(str(Queue.PARKED), parked.message_id(), parked.to_json(), parked.attempt, 0.0)
 
     # what the broker and the host do -------------------------------------------------------------------------------
     def put(self, queue: str, body: str) -> None:
@@ -106,14 +105,14 @@ class FakeQueues(Calls):
         if queue not in self._waiting:
             raise ConfigurationError("SB_QUEUE_MISSING", "A queue of the connector does not exist in Service Bus.")
         now = self._clock()
-        while self._seen_order and self._seen_order[0][0] <= now - REMEMBERED:
-            _, old_queue, old_id = self._seen_order.popleft()
-            self._seen[old_queue].discard(old_id)
+        kept, order = PARKED_IDS_KEPT if queue == Queue.PARKED else REMEMBERED, self._seen_order[queue]
+        while order and order[0][0] <= now - kept:
+            self._seen[queue].discard(order.popleft()[1])
         if message_id in self._seen[queue]:
             self.duplicates += 1
             return
         self._seen[queue].add(message_id)
-        self._seen_order.append((now, queue, message_id))
+        order.append((now, message_id))
         self._number += 1
         due_at = now + timedelta(seconds=max(delay_s, 0.0))
         heapq.heappush(self._waiting[queue], Message(due_at, self._number, queue, message_id, body, attempt))

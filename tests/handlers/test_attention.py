@@ -16,7 +16,7 @@ from shared.clients.notifications import WebhookNotifications
 from shared.delivery import Delivery
 from shared.errors import AuthorizationError
 from shared.handlers import partner_center_to_dynamics_365 as flow_4
-from shared.handlers import reminders
+from shared.handlers import reminders, sweep
 from shared.messages import APPROVED, Hint, ParkedMessage, Queue, parse
 from tests.bad_input.pair import Bench, bench
 from tests.contract.deals import deal
@@ -86,6 +86,17 @@ def test_in_review_mode_a_deal_waits_until_it_is_approved() -> None:
     approved = parse(parked.body).model_copy(update={"reason": APPROVED})
     made.deliver(Queue.PARTNER_CENTER_EVENTS, approved, flow_4.handle)
     assert opportunity_of(made, referral_id)["name"] == "✔ Harbour sensors"
+
+
+def test_a_deal_that_awaits_review_is_set_aside_once_whatever_sweeps_come_by() -> None:
+    made, _ = world(review=True)
+    inbound(made)
+    for _ in range(8):
+        made.clock.advance(15 * 60)
+        sweep.handle(made.connections, timedelta(hours=2))
+        while message := made.queues.receive(Queue.PARTNER_CENTER_EVENTS):
+            made.deliver(Queue.PARTNER_CENTER_EVENTS, parse(message.body), flow_4.handle)
+    assert [parked.code for parked in made.queues.parked()] == ["INBOUND_REVIEW"]
 
 
 def test_a_dead_consent_is_told_of_once() -> None:
