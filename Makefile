@@ -1,8 +1,11 @@
 # The commands that stay true: run, test, check.
 PYTHON := .venv/bin/python
 ARGS ?=
+SEEDS ?= 20
+FIRST ?= 1
+EVENTS ?= 10000
 
-.PHONY: run test acceptance check kills mutate setup clean
+.PHONY: run test acceptance check chaos kills mutate setup clean
 
 run: setup
 	@$(PYTHON) -m sandbox $(ARGS)
@@ -20,6 +23,9 @@ check: setup
 	@$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@$(PYTHON) .ci/secret_scan.py
 	@$(PYTHON) .ci/dependency_scan.py
+
+chaos: setup
+	@$(PYTHON) -m tests.chaos --seeds $(SEEDS) --first $(FIRST) --events $(EVENTS) $(if $(SABOTAGE),--sabotage $(SABOTAGE))
 
 kills: setup
 	@$(PYTHON) -m tests.kills $(if $(KILLS),--kills $(KILLS)) $(ARGS)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -156,6 +157,16 @@ class Rates:
     skew: float = 0.002
     """The connector's clock jumps, per event."""
 
+    def only(self, kinds: Collection[str]) -> Rates:
+        """These kinds at their rates, no others."""
+        others = [one.name for one in fields(self) if one.name not in kinds]
+        return replace(self, **dict.fromkeys(others, 0.0))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that happen."""
+        return tuple(one.name for one in fields(self) if getattr(self, one.name))
+
 
 class Random:
     """Faults at the given rates, the same for the same seed."""
@@ -195,8 +206,8 @@ class Random:
     def _lasts(self, fault: Fault) -> float | None:
         """Half of the waits after a 429 are short enough to be waited for in place."""
         if fault is Fault.THROTTLED:
-            return self._random.choice((1.0, 1.5, 2.0, 5.0, 20.0, 60.0))
-        return self._random.uniform(20, 300) if fault is Fault.TOKEN else None
+            return self._random.choice((1.0, 1.5, 2.0, 4.0, 8.0, 20.0))
+        return self._random.uniform(20, 120) if fault is Fault.TOKEN else None
 
 
 def _fits(fault: Fault, call: Call) -> bool:

@@ -60,12 +60,12 @@ class Host:
         """Run something for one port call; False when there is nothing to do at this moment."""
         if self._running and self.plan.kills():
             self.kill()
-        self._look_ahead()
-        may_start = self._ahead and len(self._running) < self.at_once
-        if not self._running and not may_start:
-            return False
-        if may_start and (not self._running or self.random.random() < 0.3):
-            self._start()
+        if not self._running or (len(self._running) < self.at_once and self.random.random() < 0.3):
+            self._look_ahead()
+            if self._ahead:
+                self._start()
+            elif not self._running:
+                return False
         delivery = self.random.choice(self._running) if len(self._running) > 1 else self._running[0]
         self._resume(delivery)
         return True
@@ -90,6 +90,7 @@ class Host:
     def _start(self) -> None:
         place = self.random.randrange(len(self._ahead))
         message = self._ahead.pop(place)
+        self.counts["reordered"] += place > 0
         self.counts["deliveries"] += 1
         self.most_deliveries = max(self.most_deliveries, message.deliveries)
         delivery = _Delivery(message, greenlet(self._deliver, parent=self._main))

@@ -7,8 +7,7 @@ sentences that name the deal; `tests.chaos.invariants` adds what can only be see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -59,7 +58,8 @@ class Journal:
         """Every status sent: referral, status, substatus."""
         self.created: set[str] = set()
         """Referrals the connector created."""
-        self._by_connector = False
+        self.by_connector = False
+        """Whether what is written at this moment is the connector's."""
         self._moment = 0
         self._edited: dict[tuple[str, str, str], int] = {}
         """(side, record id, field) → when a person last changed it."""
@@ -74,15 +74,6 @@ class Journal:
         self._documents: dict[str, Document] = {}
         dataverse.rows.on_change.append(self._on_change)
         center.on_event.append(self._on_event)
-
-    @contextmanager
-    def connector(self) -> Iterator[None]:
-        """Writes inside are the connector's."""
-        self._by_connector = True
-        try:
-            yield
-        finally:
-            self._by_connector = False
 
     def violation(self, invariant: str, sentence: str) -> None:
         self.violations.append(f"{invariant}: {sentence}")
@@ -151,7 +142,7 @@ class Journal:
         self._documents[referral_id] = document
         if document["organizationId"] != OWN_ORGANIZATION:
             return
-        ours = self._by_connector
+        ours = self.by_connector
         if ours:
             self.writes.append(f"{event} {referral_id}")
             if before is None:

@@ -21,27 +21,35 @@ class Log(logging.Handler):
         self._journal = journal
         self._logger = logging.getLogger("cosell")
         self._level = self._logger.level
+        self._inside = 0
+        self._redaction = Redaction()
         self.lines: deque[str] = deque(maxlen=_KEPT)
         self.count = 0
-        self.addFilter(Redaction())
         self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
-        self.lines.append(line)
         self.count += 1
-        canary = canaries.found(line)
-        if canary:
-            self._journal.violation("I7", f"the log shows {canary}: {line[:120]}")
+        line = self.format(record)
+        if canaries.found(line):  # masking takes longer than the rest of a line; it cannot put a canary in
+            self._redaction.filter(record)
+            line = self.format(record)
+            canary = canaries.found(line)
+            if canary:
+                self._journal.violation("I7", f"the log shows {canary}: {line[:120]}")
+        self.lines.append(line)
 
     def __enter__(self) -> Self:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.INFO)
-        self._logger.propagate = False
-        self._logger.addHandler(self)
+        self._inside += 1
+        if self._inside == 1:
+            self._level = self._logger.level
+            self._logger.setLevel(logging.INFO)
+            self._logger.propagate = False
+            self._logger.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = True
-        self._logger.setLevel(self._level)
+        self._inside -= 1
+        if not self._inside:
+            self._logger.removeHandler(self)
+            self._logger.propagate = True
+            self._logger.setLevel(self._level)

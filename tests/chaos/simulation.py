@@ -19,7 +19,7 @@ from tests.chaos.people import People, Step, generate
 from tests.chaos.world import World
 
 _SWEEP_EVERY = timedelta(hours=1)
-_LOOK_BACK = timedelta(hours=2)
+_LOOK_BACK = timedelta(minutes=75)
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,19 @@ def run(
     plan = Random(f"{seed}/faults", rates if rates is not None else Rates())
     world = make(seed, plan)
     people = People(world)
+    with world.log:
+        played = _play(
+            world, plan, people, generate(seed) if steps is None else steps, events if steps is None else None
+        )
+        return _finish(world, plan, people, tuple(played))
+
+
+def _play(world: World, plan: Random, people: People, steps: Iterable[Step], events: int | None) -> list[Step]:
+    """The steps that were played; `events` ends a list without an end."""
     played: list[Step] = []
     next_sweep = world.clock() + _SWEEP_EVERY
-    for step in steps if steps is not None else generate(seed):
-        if steps is None and world.feeds.emitted >= events:
+    for step in steps:
+        if events is not None and world.feeds.emitted >= events:
             break
         world.work_until(world.clock() + timedelta(seconds=step.wait_s))
         if plan.happens("skew"):
@@ -61,7 +70,7 @@ def run(
             next_sweep = world.clock() + _SWEEP_EVERY
         people.play(step)
         played.append(step)
-    return _finish(world, plan, people, tuple(played))
+    return played
 
 
 def _finish(world: World, plan: Random, people: People, played: tuple[Step, ...]) -> Result:
@@ -90,6 +99,7 @@ def _finish(world: World, plan: Random, people: People, played: tuple[Step, ...]
         deliveries=world.host.counts["deliveries"],
         writes=before,
         parked=parked,
+        reordered=world.host.counts["reordered"],
         logged=world.log.count,
         opportunities=len(world.dataverse.rows.all("opportunity")),
         referrals=len(world.center.documents),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -42,6 +42,7 @@ from tests.fakes.service_bus import FakeQueues, Message
 
 type Parse = Callable[[str], Any]
 type Handle = Callable[[Any, Connections], str]
+type Between = Callable[[Connections], Connections]
 FLOWS: dict[str, tuple[Parse, Handle]] = {
     Queue.PARTNER_CENTER_EVENTS: (messages.parse, flow_4.handle),
     Queue.MICROSOFT_REFERRAL_UPDATES: (messages.parse, flow_3.handle),
@@ -51,6 +52,12 @@ FLOWS: dict[str, tuple[Parse, Handle]] = {
     Queue.CREATE_COSELL_REFERRAL: (messages.parse, flow_2.handle),
 }
 """Queue → how its messages are read and handled, as in `function_app`."""
+
+
+def _as_they_are(connections: Connections) -> Connections:
+    return connections
+
+
 _ENOUGH = 60
 """Deliveries per change after which a world that does not come to rest counts as a loop."""
 
@@ -83,7 +90,10 @@ class SkewedClock:
 
 
 class World:
-    """See the module's text. `plan` decides what goes wrong; `log` holds what the connector logged."""
+    """See the module's text. `plan` decides what goes wrong; `log` holds what the connector logged.
+
+    `flows` and `between` are where a test puts something else in: other handlers, or ports around the ports.
+    """
 
     def __init__(
         self,
@@ -93,9 +103,11 @@ class World:
         at_once: int = 6,
         window: int = 50,
         quick_tries: int = QUICK_TRIES,
+        flows: Mapping[str, tuple[Parse, Handle]] = FLOWS,
+        between: Between = _as_they_are,
         **connections: Any,
     ) -> None:
-        self.seed, self.plan = seed, plan or NoFaults()
+        self.seed, self.plan, self.flows = seed, plan or NoFaults(), flows
         self.random = random.Random(f"{seed}/order")
         self.clock = VirtualClock()
         self.dataverse, self.center = FakeDataverse(self.clock), FakePartnerCenter(self.clock)
@@ -117,7 +129,7 @@ class World:
             quick_tries=quick_tries,
         )
         connections.setdefault("brake_closings_per_hour", 1_000_000)  # people close more here than any brake allows
-        self.connections = Connections(
+        self.connections = between(Connections(
             partner_center=self.ports.between("partner_center", self.center),
             dataverse=self.ports.between("dataverse", self.dataverse),
             queues=self.ports.between("queues", self.queues),
@@ -125,12 +137,12 @@ class World:
             clock=self.app_clock,
             terms=terms(),
             **connections,
-        )
+        ))  # fmt: skip
         self.delivery = Delivery(self.connections.queues, self.app_clock)
 
     # the connector's process ----------------------------------------------------------------------------------------
     def _run(self, message: Message) -> None:
-        parse, handle = FLOWS[message.queue]
+        parse, handle = self.flows[message.queue]
         body = message.body.encode()
         self.delivery.run(Queue(message.queue), body, parse, lambda parsed: handle(parsed, self.connections))
 

@@ -23,6 +23,7 @@ from tests.fakes.dataverse_values import (
     duplicate,
     field_of,
     keep_customer,
+    know_columns,
     new_state,
     refused,
     stored_value,
@@ -68,8 +69,7 @@ class FakeDataverse(Calls):
         self, table: str, row_id: str, columns: Sequence[str], expand: Mapping[str, Sequence[str]] | None = None
     ) -> Row:
         definition = definition_of(table)
-        for column in columns:
-            field_of(definition, column)
+        know_columns(table, tuple(columns))
         row = self._existing(table, row_id)
         return _row(definition, row, columns, self._expanded(definition, row, expand))
 
@@ -82,8 +82,7 @@ class FakeDataverse(Calls):
         expand: Mapping[str, Sequence[str]] | None = None,
     ) -> dict[str, Row]:
         definition = definition_of(table)
-        for column in columns:
-            field_of(definition, column)
+        know_columns(table, tuple(columns))
         return {
             row_id: _row(definition, row, columns, self._expanded(definition, row, expand))
             for row_id in row_ids
@@ -101,8 +100,7 @@ class FakeDataverse(Calls):
         limit: int = 50,
     ) -> list[Row]:
         definition = definition_of(table)
-        for column in [*columns, *(condition.column for condition in where)]:
-            field_of(definition, column)
+        know_columns(table, (*columns, *(condition.column for condition in where)))
         ids = self.rows.candidates(table, where)
         found = [row for row_id in ids if (row := self.rows.all(table)[row_id]) and all(meets(row, c) for c in where)]
         # Without an order Dataverse answers by key; so that a run can be repeated, so does the fake.
@@ -227,7 +225,7 @@ class FakeDataverse(Calls):
     def _delete(self, definition: Definition, row_id: str) -> None:
         before = self._existing(definition.name, row_id)
         for child, column, effect in definition.children:
-            for child_id in list(self.rows.equal(child, column, row_id)):
+            for child_id in sorted(self.rows.equal(child, column, row_id)):
                 if effect == "Cascade":
                     self._delete(definition_of(child), child_id)
                 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any, NoReturn
 
 from shared.errors import ConfigurationError, Conflict, DataProblem
@@ -21,6 +22,13 @@ def definition_of(table: str) -> Definition:
 
 def field_of(definition: Definition, name: str) -> Field:
     return definition.fields.get(name) or wrong(definition, name)
+
+
+@cache
+def know_columns(table: str, columns: tuple[str, ...]) -> None:
+    """Refuse a column that the table does not have; every list of columns is looked at once."""
+    for column in columns:
+        field_of(definition_of(table), column)
 
 
 def wrong(definition: Definition, column: str) -> NoReturn:
