@@ -90,9 +90,12 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
 
 
 def complete(hint: Hint, connections: Connections, opportunity: Opportunity, referral: Referral) -> str:
-    """Whatever a creation still owes: solution rows, the CRM id at Partner Center, then base, audit and ✔."""
+    """Whatever a creation still owes: solution rows, the CRM id at Partner Center, then base, audit and ✔.
+
+    `Conflict` when there is more to do: the event of what changed meanwhile may have found no opportunity yet.
+    """
     if not opportunity.state.linking:
-        return "no difference"
+        raise _changed_meanwhile()
     terms, row = connections.terms, connections.terms.mapping.row("solutions")
     if row is not None and row.inbound("create", terms.profile):
         ids = RULES[row.rule].from_referral(referral, row, terms)
@@ -103,7 +106,7 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         referral = connections.partner_center.patch(referral.id, [operation], referral.e_tag)
     opportunity = load(connections, opportunity.id)
     if not opportunity.state.linking:
-        return "no difference"  # another run completed it meanwhile
+        raise _changed_meanwhile()  # another run completed it, perhaps from an older version
     problems = [] if incoming.knows_currency(referral, terms) or terms.currency_policy == "ignore" else [
         unknown_currency((referral.details.currency or "").upper())
     ]  # fmt: skip
@@ -122,7 +125,13 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
     if classify.inbound(referral):
         facts = {"Referral": terms.link(referral.id.lower()), "Opportunity": opportunity.id}
         connections.notifications.post("A new co-sell deal from Microsoft", opportunity.name, facts)
+    if state.status_pc != status_table.of_referral(referral) or merge(state, referral, opportunity, terms).to_crm:
+        raise _changed_meanwhile()
     return "created"
+
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict("DEAL_CHANGED_MEANWHILE", "The deal changed while its opportunity was made.", "It is read again.")
 
 
 def _agreed(
