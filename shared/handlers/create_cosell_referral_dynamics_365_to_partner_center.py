@@ -17,6 +17,7 @@ from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.changes import to_be_created
 from shared.domain.opportunity import OPEN, Opportunity
+from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
@@ -28,6 +29,8 @@ from shared.ports import PatchOperation
 
 DIRECTION = "CRM>PC"
 _LOOK_BACK = timedelta(days=30)
+_GRACE = "grace"
+"""Reason of the hint that comes back when solutions and contact had their time to follow."""
 _CONVERTED = ("help", "visibility", "notes_to_microsoft")
 """Fields that a conversion to co-sell settles."""
 
@@ -55,7 +58,9 @@ def _prepare(hint: Hint, connections: Connections) -> str:
     if found:
         wait = _still_entering(opportunity, connections) if all(v.entering for v in found) else 0
         if wait:
-            again = hint.model_copy(update={"reason": "grace", "version": opportunity.id, "attempt": 0})
+            # One that came too early, as clocks differ, is not taken for the one that it is.
+            version = f"{hint.version} again" if hint.reason == _GRACE else opportunity.id
+            again = hint.model_copy(update={"reason": _GRACE, "version": version, "attempt": 0})
             connections.queues.send(Queue.CREATE_COSELL_REFERRAL, again, delay_s=wait)
             return "still being entered"
         return _block(hint, connections, opportunity, "; ".join(str(v.note) for v in found))
@@ -220,9 +225,18 @@ class _Creation:
         text = ", ".join(parts)
         run = str(self.hint.correlation_id)
         line = audit.line(self.connections.clock(), DIRECTION, "CREATE", True, text, run, own.id)
+        if self._edited(state, own, opportunity):  # flow 5's hint of that edit may have ended here
+            edited = self.hint.model_copy(update={"reason": "edited", "attempt": 0})
+            self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, edited)
         write_back(
             self.connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync"
         )  # fmt: skip
+
+    def _edited(self, state: SyncState, own: Referral, now: Opportunity) -> bool:
+        """Whether a seller changed, since the reservation, what flow 5 brings over."""
+        terms, then = self.connections.terms, self.opportunity
+        standing = [(one.statecode, one.statuscode, wants_help(one, terms)) for one in (then, now)]
+        return standing[0] != standing[1] or bool(merge(state, own, now, terms).to_pc)
 
     def _state(self, state: SyncState, own: Referral, microsofts: Referral | None) -> SyncState:
         """What was sent is the base; what either side edited meanwhile still differs from it and travels next.

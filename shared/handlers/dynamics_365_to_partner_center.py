@@ -57,7 +57,6 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
     if held and held.at + timedelta(seconds=connections.create_lease_s) <= connections.clock():
         # Whoever held it died, and flow 2's own message may have met a deal whose sync was off.
         connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
-        return "creation taken up again"
     if opportunity.state.linking or held:
         raise NotYet(
             "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."

@@ -16,17 +16,21 @@ FOLDER = Path(__file__).parent / "found"
 
 @dataclass(frozen=True)
 class Case:
-    """One run. `faults`: the kinds that happen, at their rates; `why`: what was wrong, for whoever reads the file."""
+    """One run. `faults`: the kinds that happen, at their rates; `why`: what was wrong, for whoever reads the file.
+
+    `world`: the world it runs in, as `sabotage.run` knows them; None is the usual one.
+    """
 
     seed: str
     faults: tuple[str, ...]
     steps: tuple[Step, ...]
     why: str = ""
+    world: str | None = None
 
 
 def save(case: Case, file: Path) -> None:
     steps = ",\n".join(f"  {json.dumps([s.number, s.deed, s.whom, s.wait_s])}" for s in case.steps)
-    head = {"why": case.why, "seed": case.seed, "faults": list(case.faults)}
+    head = {"why": case.why, "seed": case.seed, "world": case.world, "faults": list(case.faults)}
     lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}," for name, value in head.items()]
     file.write_text("{\n" + "\n".join(lines) + f'\n "steps": [\n{steps}\n ]\n}}\n', encoding="utf-8")
 
@@ -34,4 +38,4 @@ def save(case: Case, file: Path) -> None:
 def load(file: Path) -> Case:
     document = json.loads(file.read_text(encoding="utf-8"))
     steps = tuple(Step(*step) for step in document["steps"])
-    return Case(document["seed"], tuple(document["faults"]), steps, document["why"])
+    return Case(document["seed"], tuple(document["faults"]), steps, document["why"], document["world"])
