@@ -32,20 +32,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--events", type=_positive, default=10_000, metavar="N", help="events per seed (default: 10000)"
     )
-    parser.add_argument("--sabotage", choices=sorted(sabotage.ALL), help="break the connector on purpose")
+    worlds = parser.add_mutually_exclusive_group()
+    worlds.add_argument("--sabotage", dest="world", choices=sorted(sabotage.ALL), help="break the connector on purpose")
+    worlds.add_argument(
+        "--no-sweep",
+        dest="world",
+        action="store_const",
+        const=sabotage.NO_SWEEP,
+        help="neither drop an event nor sweep: what was told must be enough",
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the fewest steps that fail as a test case")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     seeds = range(options.first, options.first + options.seeds)
     failed: list[Result] = []
     events, violations, injected = 0, 0, Counter[str]()
-    for result, took_s in _results([str(seed) for seed in seeds], options.events, options.sabotage):
+    for result, took_s in _results([str(seed) for seed in seeds], options.events, options.world):
         print(_line(result, took_s), flush=True)
         events, violations = events + result.events, violations + len(result.violations)
         injected += result.injected
         failed += [result] if result.violations else []
     if failed:
-        _explain(failed[0], options.sabotage, options.save)
+        _explain(failed[0], options.world, options.save)
     counts = " ".join(f"{kind}={count}" for kind, count in sorted(injected.items()))
     print(f"seeds={options.seeds} events={events} violations={violations} {counts}")
     return 1 if failed else 0
@@ -58,15 +66,15 @@ def _positive(text: str) -> int:
     return number
 
 
-def _results(seeds: list[str], events: int, broken: str | None) -> Iterator[tuple[Result, float]]:
+def _results(seeds: list[str], events: int, world: str | None) -> Iterator[tuple[Result, float]]:
     """Each seed's result and the seconds it took, in the order of the seeds."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(_timed, seeds, [events] * len(seeds), [broken] * len(seeds))
+        yield from pool.map(_timed, seeds, [events] * len(seeds), [world] * len(seeds))
 
 
-def _timed(seed: str, events: int, broken: str | None) -> tuple[Result, float]:
+def _timed(seed: str, events: int, world: str | None) -> tuple[Result, float]:
     started = time.perf_counter()
-    result = sabotage.run(broken, seed, events=events)
+    result = sabotage.run(world, seed, events=events)
     return result, time.perf_counter() - started
 
 
@@ -78,12 +86,12 @@ def _line(result: Result, took_s: float) -> str:
     )
 
 
-def _explain(result: Result, broken: str | None, save: Path | None) -> None:
+def _explain(result: Result, world: str | None, save: Path | None) -> None:
     """What a failing seed violated, the fewest steps that still violate it, and the log of that run."""
     print(f"\nSeed {result.seed} fails:")
     print(*(f"  {sentence}" for sentence in result.violations), sep="\n")
     print(f"Looking for fewer steps than its {len(result.steps):,} that fail …", flush=True)
-    case, last = shrink.shortest(result, broken)
+    case, last = shrink.shortest(result, world)
     faults = ", ".join(case.faults) or "none"
     print(f"{len(case.steps)} steps and these faults are enough ({faults}):")
     print(*(f"  {step}" for step in case.steps), sep="\n")

@@ -51,11 +51,14 @@ def run(
     steps: Iterable[Step] | None = None,
     kinds: Sequence[str] | None = None,
 ) -> Result:
-    """A run of the simulation with one thing broken, or with none. `kinds`: the faults that happen."""
+    """A run of the simulation with one of `ALL` broken, without a sweep (`NO_SWEEP`), or as it is (None).
+
+    `kinds`: the faults that happen.
+    """
     rates = Rates() if kinds is None else Rates().only(kinds)
     if broken is None:
         return simulation.run(seed, events=events, steps=steps, rates=rates)
-    one = ALL[broken]
+    one = {**ALL, NO_SWEEP: _NO_SWEEP}[broken]
     left = [kind for kind in rates.kinds if kind not in one.without]
     return simulation.run(seed, events=events, steps=steps, rates=rates.only(left), make=one.make)
 
@@ -183,3 +186,6 @@ ALL: Mapping[str, Sabotage] = {
     ),
     "skip-sweep": Sabotage("nothing looks for what no event told", Unswept),
 }
+NO_SWEEP = "no-sweep"
+_NO_SWEEP = Sabotage("nothing: what was told must be enough without a sweep", Unswept, without=("dropped",))
+"""The control of two of them, and a search of its own: a sweep heals, and hides, what the flows lose."""

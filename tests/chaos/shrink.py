@@ -16,7 +16,7 @@ from tests.chaos.people import Step
 from tests.chaos.simulation import Result
 from tests.chaos.simulation import shortest as fewest
 
-_PATIENCE = 300_000
+_PATIENCE = 60_000
 """Steps played before the shortest list so far is taken."""
 
 
@@ -58,7 +58,7 @@ def shortest(result: Result, broken: str | None = None) -> tuple[Case, Result]:
     for kind in search.faults:
         search.fails(steps, tuple(k for k in search.faults if k != kind))
     why = search.failed.violations[0] if search.failed.violations else ""
-    return Case(result.seed, search.faults, tuple(steps), why), search.failed
+    return Case(result.seed, search.faults, tuple(steps), why, broken), search.failed
 
 
 def _invariants(result: Result) -> set[str]:
