@@ -266,9 +266,15 @@ class _Creation:
                 etag=own.e_tag,
                 referral_at=own.updated_date_time,
                 outbound=state.outbound or self._first,
-                status_pc=status_table.of_referral(own),
-                status_crm=status_table.of_opportunity(self.opportunity, terms),
                 reservation=None,
                 problem=None,
+                **self._standing(own),
             )
         )
+
+    def _standing(self, own: Referral) -> dict[str, str]:
+        """The states that are agreed: never an ending, which flow 4 has still to bring over."""
+        pc = status_table.of_referral(own)
+        if pc in status_table.TERMINAL:
+            return {}
+        return {"status_pc": pc, "status_crm": status_table.of_opportunity(self.opportunity, self.connections.terms)}
