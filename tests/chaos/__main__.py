@@ -93,7 +93,7 @@ def _explain(result: Result, world: str | None, save: Path | None) -> None:
     print(f"Looking for fewer steps than its {len(result.steps):,} that fail …", flush=True)
     case, last = shrink.shortest(result, world)
     faults = ", ".join(case.faults) or "none"
-    print(f"{len(case.steps)} steps and these faults are enough ({faults}):")
+    print(f"These steps and faults are enough ({len(case.steps)} of {len(result.steps):,}; {faults}):")
     print(*(f"  {step}" for step in case.steps), sep="\n")
     print("What they violate:")
     print(*(f"  {sentence}" for sentence in last.violations), sep="\n")
