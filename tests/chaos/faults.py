@@ -204,9 +204,12 @@ class Random:
         return hit
 
     def _lasts(self, fault: Fault) -> float | None:
-        """Half of the waits after a 429 are short enough to be waited for in place."""
+        """Three in four waits after a 429 are short enough to be waited for in place.
+
+        Longer ones, at this rate, keep the host closed most of the time: then a run shows the ladder and little else.
+        """
         if fault is Fault.THROTTLED:
-            return self._random.choice((1.0, 1.5, 2.0, 4.0, 8.0, 20.0))
+            return self._random.choice((0.5, 0.5, 1.0, 1.0, 1.5, 2.0, 5.0, 15.0))
         return self._random.uniform(20, 120) if fault is Fault.TOKEN else None
 
 
