@@ -255,7 +255,10 @@ class _Run:
         if self.hint.reason == MERGE:
             return
         open_deal = not (decision.frozen or decision.held)
-        if open_deal and any(change.conflict for change in plan.to_pc):
+        accepted = (
+            decision.crm_reason is not None
+        )  # what a seller changed before that was kept, and has no event any more
+        if open_deal and any(change.conflict or accepted for change in plan.to_pc):
             hint = self.hint.model_copy(
                 update={"subject": "opportunity", "id": uuid.UUID(self.opportunity.id), "reason": MERGE, "attempt": 0}
             )

@@ -159,3 +159,16 @@ def test_what_changes_at_partner_center_while_the_opportunity_is_made_is_brought
     made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-created"), flow_4.handle)
     (made_row,) = made.dataverse.rows.all("opportunity").values()
     assert made_row[column] == value
+
+
+def test_what_was_kept_until_an_acceptance_is_sent_when_somebody_accepts_at_partner_center() -> None:
+    made = bench()
+    referral = made.partner_center.invite(deal(externalReferenceId=None))
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-created"), flow_4.handle)
+    (row_id,) = made.dataverse.rows.all("opportunity")
+    edit(made, row_id)
+    made.partner_center.edit_in_portal(referral.id, status="Active", substatus="Accepted")
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-updated"), flow_4.handle)
+    (outward,) = made.queues.hints(Queue.DYNAMICS_365_TO_PARTNER_CENTER)
+    made.deliver(Queue.DYNAMICS_365_TO_PARTNER_CENTER, outward, flow_5.handle)
+    assert made.partner_center.get(referral.id).details.deal_value == NEW_VALUE
