@@ -253,7 +253,9 @@ class _Creation:
             pc, crm = rule.from_referral(own, row, terms), rule.from_opportunity(self.opportunity, row, terms)
             if row.rule == "visibility" and microsofts:
                 crm = "visible"
-            settled = rule.independent or not row.outbound("update", terms.profile) or row.field in _CONVERTED
+            shown_since = row.rule == "visibility" and (pc, crm) == ("not_visible", "visible")
+            converted = row.field in _CONVERTED and not shown_since
+            settled = rule.independent or not row.outbound("update", terms.profile) or converted
             if settled or crm in (pc, rule.as_crm(pc, row, terms)):
                 seen[row.field] = (pc, crm)
         return (

@@ -129,6 +129,18 @@ def test_a_look_at_a_deal_still_being_entered_that_comes_too_early_is_repeated()
     assert len(made.queues.hints(Queue.CREATE_COSELL_REFERRAL)) == 2
 
 
+def test_a_deal_shown_to_microsoft_after_its_referral_was_made_is_shown_there_too() -> None:
+    made = bench()
+    row_id = opportunity(made)
+    consent = {**deal()["consent"], "consentToShareReferralWithMicrosoftSellers": False}
+    referral = made.partner_center.create(deal(externalReferenceId=row_id, consent=consent))
+    made.dataverse.as_user().update("opportunity", row_id, {"cosell_referralvisibility": 100000001}, None)
+    made.deliver(Queue.CREATE_COSELL_REFERRAL, hint("opportunity", row_id), flow_2.handle)
+    (edited,) = made.queues.hints(Queue.DYNAMICS_365_TO_PARTNER_CENTER)
+    made.deliver(Queue.DYNAMICS_365_TO_PARTNER_CENTER, edited, flow_5.handle)
+    assert made.partner_center.get(referral.id).consent.consent_to_share_referral_with_microsoft_sellers is True
+
+
 def test_a_referral_that_ended_before_it_was_found_ends_the_opportunity() -> None:
     made = bench()
     row_id = opportunity(made)
