@@ -57,6 +57,9 @@ def _synchronise(hint: Hint, connections: Connections) -> str:
     if held and held.at + timedelta(seconds=connections.create_lease_s) <= connections.clock():
         # Whoever held it died, and flow 2's own message may have met a deal whose sync was off.
         connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint.model_copy(update={"attempt": 0}))
+    if opportunity.state.linking:  # the same of flow 4
+        inward = {"subject": "referral", "id": uuid.UUID(opportunity.referral_id), "reason": "incomplete", "attempt": 0}
+        connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint.model_copy(update=inward))
     if opportunity.state.linking or held:
         raise NotYet(
             "PAIR_INCOMPLETE", "The deal is just being created on the other side.", "It is tried again by itself."

@@ -120,6 +120,23 @@ def test_a_message_that_takes_up_a_creation_comes_again_for_its_own_change() -> 
     assert len(made.queues.bodies(Queue.DYNAMICS_365_TO_PARTNER_CENTER)) == 1
 
 
+def test_a_message_that_meets_an_opportunity_never_completed_has_it_completed() -> None:
+    made = bench()
+    referral = made.partner_center.invite(deal(externalReferenceId=None))
+
+    def dies() -> None:
+        raise Died
+
+    made.partner_center.before_call = once("partner_center.patch", dies)
+    with pytest.raises(Died):
+        flow_4.handle(hint("referral", referral.id, "referral-created"), made.connections)
+    (row_id,) = made.dataverse.rows.all("opportunity")
+    made.deliver(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint("opportunity", row_id), flow_5.handle)
+    (inward,) = made.queues.hints(Queue.PARTNER_CENTER_EVENTS)
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, inward, flow_4.handle)
+    assert '"linking"' not in row(made, row_id)["cosell_syncstate"]
+
+
 def test_a_look_at_a_deal_still_being_entered_that_comes_too_early_is_repeated() -> None:
     made = bench()
     row_id = opportunity(made, solutions=0)
