@@ -35,8 +35,7 @@ _METHODS: Mapping[str, Sequence[str]] = {
 }
 _CACHED = ("user_id", "columns", "environment_variables")
 """Answered by the real client without a call."""
-_CALLS_PER_MINUTE = {"dataverse": 1000, "partner_center": 600}
-"""More than the default for Partner Center: weeks of work pass in hours here, and most deliveries would only wait."""
+_CALLS_PER_MINUTE = {"dataverse": 1000, "partner_center": 80}
 _AT_ONCE = 4
 
 

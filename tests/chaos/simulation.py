@@ -20,6 +20,8 @@ from tests.chaos.world import World
 
 _SWEEP_EVERY = timedelta(hours=1)
 _LOOK_BACK = timedelta(minutes=75)
+_CALLS_PER_MINUTE = 600
+"""More than the default for Partner Center: weeks of work pass in hours here, and most deliveries would only wait."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def run(
     """Until `events` events were told, or exactly `steps`. `make` builds the world."""
     plan = Random(f"{seed}/faults", rates if rates is not None else Rates())
     world = make(seed, plan)
+    world.ports.calls_per_minute["partner_center"] = _CALLS_PER_MINUTE
+    world.ports.restart()
     people = People(world)
     with world.log:
         played = _play(
