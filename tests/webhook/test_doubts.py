@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.functions import HttpRequest
 
 from shared.errors import Unavailable
-from shared.handlers import watch
+from shared.handlers import http, watch
 from shared.ports import Registration
 from shared.settings import load
 from shared.trust import AHEAD, RENEW_AFTER, WebhookTrust
 from shared.webhook.policy import CERTIFICATE_URL, TrustPolicy
+from tests.fakes.dataverse import FakeDataverse
 from tests.fakes.registrations import FakeRegistrations
+from tests.fakes.service_bus import FakeQueues
 from tests.security import canaries, pki
 from tests.security.doubles import Hand, Shelf
 
@@ -99,6 +103,34 @@ def test_the_hourly_look_alerts_whether_the_registration_is_in_order_or_not(
         told = [record.getMessage() for record in caplog.records]
         assert sum(line.startswith("ALERT the webhook's trust: ") for line in told) == alerts
         assert sum("registration is not ours" in line for line in told) == (outcome == "overwritten")
+
+
+@pytest.mark.parametrize(
+    ("url", "served", "webhook", "trust"),
+    [
+        (canaries.ENVIRONMENT["WEBHOOK_URL"], pki.signer().der, "ours", "in order"),
+        ("https://elsewhere.example", pki.signer().der, "registered elsewhere or not at all", "in order"),
+        (canaries.ENVIRONMENT["WEBHOOK_URL"], stranger(), "ours", ["Partner Center's own events are not believed: "]),
+    ],
+    ids=["in-order", "elsewhere", "stranger"],
+)
+def test_the_status_tells_it_too(url: str, served: bytes, webhook: str, trust: str | list[str]) -> None:
+    class Wiring:
+        settings = load(canaries.ENVIRONMENT)
+        trust = WebhookTrust(Shelf(served), Hand(), pki.policy())
+        registrations = FakeRegistrations(Hand(), Registration(url, ()))
+        dataverse = FakeDataverse(Hand())
+        queues = FakeQueues(Hand())
+
+    answer = http.status(HttpRequest("GET", "/api/status", body=b""), Wiring)
+    told = json.loads(answer.get_body())
+    assert answer.status_code == 200
+    assert (told["webhook"], bool(told["dataverseUser"])) == (webhook, True)
+    cut = (
+        [doubt[: len(trust[0])] for doubt in told["webhookTrust"]] if isinstance(trust, list) else told["webhookTrust"]
+    )
+    assert cut == trust
+    assert canaries.found(json.dumps(told)) == []
 
 
 def test_without_a_webhook_nothing_is_looked_at() -> None:
