@@ -108,7 +108,7 @@ class Trial:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         set_mutant_under_test(name)
         for number, (test, following) in enumerate(pairwise([*tests, None])):
-            if _run(session, test, following):
+            if _fails(test) if _is_plain(test) else _run(session, test, following):
                 os.write(report, number.to_bytes(8))
                 os._exit(1)
         os._exit(0)
@@ -118,6 +118,21 @@ def _run(session: pytest.Session, test: pytest.Item, following: pytest.Item | No
     """Whether the test failed."""
     session.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
     return bool(session.testsfailed)
+
+
+def _is_plain(test: pytest.Item) -> bool:
+    """Whether it is a function of its parameters, without fixtures: pytest costs more than most of those."""
+    given = test.callspec.params if hasattr(test, "callspec") else {}
+    marked = test.get_closest_marker("skipif") or test.get_closest_marker("xfail")
+    return isinstance(test, pytest.Function) and not test.cls and not marked and {*test.fixturenames} <= given.keys()
+
+
+def _fails(test: pytest.Function) -> bool:
+    try:
+        test.obj(**(test.callspec.params if hasattr(test, "callspec") else {}))
+    except BaseException as failure:  # noqa: BLE001 - whatever it is, the test noticed
+        return not isinstance(failure, pytest.skip.Exception)
+    return False
 
 
 def main(patterns: list[str]) -> int:
