@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.domain import texts
+from shared.domain.changes import announced, to_be_created
 from shared.domain.plan import Change, Plan, merge
 from shared.domain.state import Canonical, Sent, SyncState, fingerprint
 from shared.domain.terms import Terms
@@ -206,3 +207,31 @@ def test_an_overlay_may_let_the_amount_travel_in_one_profile_only(profile: str, 
     known = pairs.terms(mapping=pairs.mapping().model_copy(update={"opportunity": rows}), profile=profile)
     assert bool(amount((9, "EUR"), BEFORE, known).to_crm) is travels
     assert bool(amount(BEFORE, (9, "EUR"), known).to_pc) is travels
+
+
+# what is written down before a change goes out ------------------------------------------------------------------------
+def test_what_is_announced_is_what_each_side_will_hold() -> None:
+    known = pairs.terms()
+    whole, held = "whole", f"{WORDS} {texts.CONTINUED}\nMore."
+    row = pairs.opportunity({"estimatedclosedate": date(2026, 7, 31), "description": held})
+    changes = [Change(known.mapping.row(field), old, new) for field, old, new in (
+        ("closing_date", JUNE, JULY), ("notes", whole, f"{whole}\n\nMore.")
+    )]  # fmt: skip
+    assert announced(base(), changes, row, known).sent == {
+        "closing_date": on_its_way(JUNE, JULY),
+        "notes": Sent(pc=fingerprint(f"{whole}\n\nMore."), crm=fingerprint(held), before=fingerprint(whole)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("profile", "fields"),
+    [
+        ("parity", {"deal_value", "currency", "closing_date", "notes"}),
+        ("extended", {"deal_value", "currency", "closing_date", "notes", "sales_stage", "solutions", "campaign_code"}),
+    ],
+)
+def test_a_referral_to_be_made_holds_what_the_opportunity_holds(profile: Any, fields: set[str]) -> None:
+    made = to_be_created(pairs.opportunity(), pairs.terms(profile=profile))
+    assert made.keys() == fields
+    assert made["closing_date"] == Sent(pc=fingerprint(JUNE), crm=fingerprint(JUNE), before="")
+    assert {sent.before for sent in made.values()} == {""}, "no fingerprint is empty: there is no referral yet"
