@@ -39,9 +39,10 @@ def outcomes() -> Iterator[tuple[str, str]]:
 def change_of(name: str) -> Change:
     """What mutmut's name stands for."""
     function, owner = orig_function_and_class_names_from_key(name)
-    lines = get_diff_for_mutant(name).splitlines()[3:]
+    module = get_module_from_key(name)
+    lines = get_diff_for_mutant(name, path=f"{module.replace('.', '/')}.py").splitlines()[3:]
     differing = [f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "-+"]
-    return ".".join(filter(None, (get_module_from_key(name), owner, function))), "\n".join(differing)
+    return ".".join(filter(None, (module, owner, function))), "\n".join(differing)
 
 
 def explained() -> dict[Change, str]:
