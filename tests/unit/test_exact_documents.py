@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from shared.domain import incoming, outgoing
 from shared.domain.changes import Change
 from shared.domain.mapping import Mapping, MappingRow
 from shared.domain.referral import Member
+from shared.domain.rules import RULES
+from shared.domain.rules_numbers import money_text
 from shared.domain.state import Canonical
 from tests.unit import pairs
 
@@ -62,3 +66,48 @@ def test_a_contacts_name_is_cut_where_the_mapping_knows_a_length(longest: int | 
     known = pairs.terms(mapping=mapping_with("contact", max=longest))
     person = Member.model_validate({"firstName": "x" * 60, "lastName": "Y"})
     assert incoming.contact(person, known) == {"firstname": "x" * kept, "lastname": "Y"}
+
+
+# values ---------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def in_auckland(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is half a day ahead of UTC."""
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_auckland")
+def test_days_and_moments_are_those_of_utc_wherever_the_machine_stands() -> None:
+    evening = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)
+    known, day = pairs.terms(), pairs.mapping().row("closing_date")
+    moment = pairs.mapping().row("respond_by")
+    assert day
+    assert moment
+    found = pairs.referral({"details.closingDateTime": evening.isoformat(), "expirationDateTime": evening.isoformat()})
+    row = pairs.opportunity({"estimatedclosedate": evening, "cosell_respondby": evening})
+    for line, expected in ((day, "2026-06-30"), (moment, "2026-06-30T23:30:00Z")):
+        assert RULES[line.rule].from_referral(found, line, known) == expected
+        assert RULES[line.rule].from_opportunity(row, line, known) == expected
+
+
+def test_no_amount_is_written_as_none() -> None:
+    row = pairs.mapping().row("deal_value")
+    assert row
+    assert RULES["money"].to_column(None, row, pairs.terms()) is None
+    assert RULES["money"].to_property(None, row, pairs.terms()) is None
+
+
+def test_an_amount_is_plain_digits_at_any_precision() -> None:
+    assert money_text(0, 10) == "0.0000000000"
+    assert money_text("1E-9", 10) == "0.0000000010"
+
+
+@pytest.mark.parametrize(("longest", "kept"), [(50, 50), (1000, 298), (None, 298)])
+def test_a_name_leaves_room_for_its_mark_and_fits_its_column(longest: int | None, kept: int) -> None:
+    row = pairs.mapping().row("name")
+    assert row
+    known = pairs.terms(limits={})
+    assert RULES["name"].as_crm("x" * 2000, row.model_copy(update={"max": longest}), known) == "x" * kept
