@@ -111,3 +111,13 @@ def test_a_name_leaves_room_for_its_mark_and_fits_its_column(longest: int | None
     assert row
     known = pairs.terms(limits={})
     assert RULES["name"].as_crm("x" * 2000, row.model_copy(update={"max": longest}), known) == "x" * kept
+
+
+@pytest.mark.parametrize(("field", "name"), [("rating", "rating"), ("help", "help")])
+def test_no_choice_is_not_the_word_none(field: str, name: str) -> None:
+    row = pairs.mapping().row(field)
+    assert row
+    values = {**pairs.mapping().values, name: {"None": 7}}
+    known = pairs.terms(mapping=pairs.mapping().model_copy(update={"values": values}))
+    assert RULES[row.rule].to_column(None, row, known) is None
+    assert RULES[row.rule].to_column("None", row, known) == 7

@@ -84,6 +84,7 @@ def test_appended(whole: str, held: str, edited: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("name", "bare"),
     [
+        ("XX-ray XX", "XX-ray XX"),
         ("✔ Deal", "Deal"), ("✖ Deal", "Deal"), ("✅✔️ Deal ❌", "Deal"), ("  a   b ", "a b"), ("✔", ""),
         (None, ""), ("Deal ✔ done", "Deal ✔ done"), ("Half \ud83d", "Half \ufffd"),
     ],
