@@ -61,6 +61,12 @@ def test_a_choice_is_written_as_the_option_of_its_own_map() -> None:
     }
 
 
+def test_a_customer_is_matched_and_never_written_from_the_mapping() -> None:
+    row = pairs.mapping().row("customer")
+    assert row
+    assert incoming.mapped(pairs.referral(), [row.model_copy(update={"default": "Contoso"})], pairs.terms()) == {}
+
+
 @pytest.mark.parametrize(("longest", "kept"), [(None, 60), (50, 50)])
 def test_a_contacts_name_is_cut_where_the_mapping_knows_a_length(longest: int | None, kept: int) -> None:
     known = pairs.terms(mapping=mapping_with("contact", max=longest))
