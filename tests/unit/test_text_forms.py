@@ -168,3 +168,16 @@ def test_long_and_personal_values_are_shown_as_length_and_hash(value: object, fr
 def test_notes_read_as_code_and_sentence() -> None:
     assert str(Note("A_CODE", "what happened")) == "A_CODE: what happened"
     assert str(Note("A_CODE", "")) == "A_CODE"
+
+
+def test_what_just_fits_is_not_cut() -> None:
+    assert texts.cut("one two", 7) == "one two"
+    assert texts.cut("one two", 7, texts.CONTINUED) == "one two"
+    assert texts.cut("one two", 6) == "one"
+
+
+def test_a_marker_that_leaves_no_room_is_left_out() -> None:
+    longest = len(texts.CONTINUED)
+    assert texts.cut("x" * 50, longest, texts.CONTINUED) == "x" * longest
+    assert texts.cut("x" * 50, longest + 1, texts.CONTINUED) == f" {texts.CONTINUED}"
+    assert texts.cut("x" * 50, longest + 3, texts.CONTINUED) == f"xx {texts.CONTINUED}"
