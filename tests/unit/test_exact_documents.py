@@ -12,6 +12,7 @@ import pytest
 from shared.domain import incoming, outgoing
 from shared.domain.changes import Change
 from shared.domain.mapping import Mapping, MappingRow
+from shared.domain.opportunity import columns
 from shared.domain.referral import Member
 from shared.domain.rules import RULES
 from shared.domain.rules_numbers import money_text
@@ -127,3 +128,9 @@ def test_no_choice_is_not_the_word_none(field: str, name: str) -> None:
     known = pairs.terms(mapping=pairs.mapping().model_copy(update={"values": values}))
     assert RULES[row.rule].to_column(None, row, known) is None
     assert RULES[row.rule].to_column("None", row, known) == 7
+
+
+def test_only_columns_that_have_a_name_are_read() -> None:
+    mapping = pairs.mapping()
+    assert all(columns(mapping.model_copy(update={"deal_value_fallback": None})))
+    assert columns(mapping.model_copy(update={"deal_value_fallback": "budgetamount"}))[-1] == "budgetamount"
