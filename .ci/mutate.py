@@ -61,9 +61,9 @@ class Trial:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._look(session)
-        if session.testsfailed:
-            raise session.Failed("The tests fail without any change.")
         gc.freeze()
+        if session.testsfailed or self._try("", list(session.items), session) != 0:
+            raise session.Failed("The tests fail without any change.")
         began = time.monotonic()
         for number, (name, file) in enumerate(self._changes.items(), start=1):
             tests = self._reaching[mangled_name_from_mutant_name(name)]
@@ -87,14 +87,14 @@ class Trial:
             tests.sort(key=self._cpu_s.__getitem__)
 
     def _try(self, name: str, tests: list[pytest.Item], session: pytest.Session) -> int:
-        """mutmut's code for what became of one change: 1 a test failed, 0 none did, -24 out of CPU time."""
+        """mutmut's code for what became of a change: 1 a test failed, 0 none did, -24 out of CPU time, 35 who knows."""
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
             try:
                 self._run_changed(name, tests, session, writer)
             finally:
-                os._exit(3)
+                os._exit(35)
         os.close(writer)
         failed = os.read(reader, 8)
         os.close(reader)
