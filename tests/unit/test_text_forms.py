@@ -181,3 +181,27 @@ def test_a_marker_that_leaves_no_room_is_left_out() -> None:
     assert texts.cut("x" * 50, longest, texts.CONTINUED) == "x" * longest
     assert texts.cut("x" * 50, longest + 1, texts.CONTINUED) == f" {texts.CONTINUED}"
     assert texts.cut("x" * 50, longest + 3, texts.CONTINUED) == f"xx {texts.CONTINUED}"
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a" * 10 + " " + "b" * 60, "a" * 10 + " " + "b" * 39),
+        ("a" * 11 + " " + "b" * 60, "a" * 11),
+        (" " + "b" * 60, " " + "b" * 49),
+        ("a" * 20 + "   " + "b" * 60, "a" * 20),
+    ],
+    ids=["40 letters back is too far", "39 are near", "nothing before the space", "several spaces"],
+)
+def test_a_cut_falls_on_a_space_that_is_near(text: str, cut: str) -> None:
+    assert texts.cut(text, 50) == cut
+    assert texts.cut(text + "b" * 10, 52, "m") == f"{cut} m"
+
+
+def test_a_word_of_one_letter_may_stand_alone() -> None:
+    assert texts.cut("a " + "b" * 60, 20) == "a"
+
+
+def test_an_addition_of_one_letter_is_not_repeated() -> None:
+    assert texts.appended("whole\n\nx", "held", "held x") == "whole\n\nx"
+    assert texts.appended("whole\n\nx", "held", "held x y") == "whole\n\nx\n\ny"
