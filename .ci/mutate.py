@@ -84,7 +84,7 @@ class Trial:
             for function in state()._stats:
                 self._reaching[function].append(test)
         for tests in self._reaching.values():
-            tests.sort(key=self._cpu_s.__getitem__)
+            tests.sort(key=lambda test: (not _is_plain(test), self._cpu_s[test]))
 
     def _try(self, name: str, tests: list[pytest.Item], session: pytest.Session) -> int:
         """mutmut's code for what became of a change: 1 a test failed, 0 none did, -24 out of CPU time, 35 who knows."""
@@ -105,10 +105,10 @@ class Trial:
     def _run_changed(self, name: str, tests: list[pytest.Item], session: pytest.Session, report: int) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         set_mutant_under_test(name)
-        for number, (test, following) in enumerate(pairwise([*tests, None])):
+        for number, test in enumerate(tests):
             limit = int(time.process_time() + AT_LEAST_S + 10 * self._cpu_s[test])
             resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-            if _fails(test) if _is_plain(test) else _run(session, test, following):
+            if _fails(test) if _is_plain(test) else _run(session, test, None):
                 os.write(report, number.to_bytes(8))
                 os._exit(1)
         os._exit(0)

@@ -1,7 +1,7 @@
 """What the last `make mutate` found: how many of the changes made to the decisions a test noticed, and the others.
 
-Only a failed test counts as noticed; a change that ran out of time does not, since a busy machine is slow as well.
-Every other change must stand in `survivors.toml` with the reason why no test can tell it from the original, or why none
+A change is noticed when a test fails, or runs for ever in CPU time, which a busy machine does not use up. Every other
+one must stand in `survivors.toml` with the reason why no test can tell it from the original, or why none
 need. Changes are known by their text, because mutmut's numbers move with every edit; what is not in the file is printed
 as it would be written there.
 """
@@ -22,6 +22,7 @@ from mutmut.utils.format_utils import get_module_from_key, orig_function_and_cla
 
 LEAST = 0.85
 PACKAGES = ("shared.webhook", "shared.domain")
+NOTICED = ("killed", "timeout")
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 type Change = tuple[str, str]
 """The function, and the lines that differ, as a diff shows them."""
@@ -59,9 +60,9 @@ def explained() -> dict[Change, str]:
 def score(package: str, found: Mapping[str, str]) -> bool:
     """Print one package's score; whether it is high enough."""
     counts = Counter(outcome for name, outcome in found.items() if name.startswith(package))
-    made, noticed = counts.total(), counts["killed"]
-    others = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()) if outcome != "killed")
-    print(f"{package}: {noticed} of {made} changes noticed, {noticed / max(made, 1):.1%} ({others or 'all'})")
+    made, noticed = counts.total(), sum(counts[outcome] for outcome in NOTICED)
+    each = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    print(f"{package}: {noticed} of {made} changes noticed, {noticed / max(made, 1):.1%} ({each})")
     return noticed >= LEAST * made > 0
 
 
@@ -72,7 +73,7 @@ def main() -> int:
     if "not checked" in found.values() or "check was interrupted by user" in found.values():
         print("Not all changes were tried: make mutate")
         return 1
-    known, left = explained(), {change_of(name): outcome for name, outcome in found.items() if outcome != "killed"}
+    known, left = explained(), {change_of(name): outcome for name, outcome in found.items() if outcome not in NOTICED}
     unknown: dict[str, list[str]] = defaultdict(list)
     for function, change in sorted(left.keys() - known.keys()):
         unknown[function].append(change)
