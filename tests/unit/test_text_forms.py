@@ -198,8 +198,9 @@ def test_a_cut_falls_on_a_space_that_is_near(text: str, cut: str) -> None:
     assert texts.cut(text + "b" * 10, 52, "m") == f"{cut} m"
 
 
-def test_a_word_of_one_letter_may_stand_alone() -> None:
+def test_a_word_of_one_letter_may_stand_alone_and_none_may_not() -> None:
     assert texts.cut("a " + "b" * 60, 20) == "a"
+    assert texts.cut(" " + "b" * 60, 20) == " " + "b" * 19
 
 
 def test_an_addition_of_one_letter_is_not_repeated() -> None:
