@@ -100,6 +100,19 @@ def test_days_and_moments_are_those_of_utc_wherever_the_machine_stands() -> None
         assert RULES[line.rule].from_opportunity(row, line, known) == expected
 
 
+@pytest.mark.usefixtures("in_auckland")
+@pytest.mark.parametrize("written", ["2026-06-30T23:30:00", "2026-06-30T23:30:00Z", "2026-07-01T11:30:00+12:00"])
+def test_a_moment_without_offset_is_utc_wherever_the_machine_stands(written: str) -> None:
+    moment = pairs.referral({"details.closingDateTime": written}).details.closing_date_time
+    assert moment
+    assert moment.isoformat() == "2026-06-30T23:30:00+00:00"
+
+
+@pytest.mark.parametrize(("written", "known"), [("1753-12-31T00:00:00Z", False), ("1754-01-01T00:00:00Z", True)])
+def test_the_first_year_that_dataverse_holds(written: str, known: bool) -> None:
+    assert (pairs.referral({"details.closingDateTime": written}).details.closing_date_time is not None) is known
+
+
 def test_no_amount_is_written_as_none() -> None:
     row = pairs.mapping().row("deal_value")
     assert row
