@@ -227,7 +227,20 @@ def test_what_is_announced_is_what_each_side_will_hold() -> None:
     ("profile", "fields"),
     [
         ("parity", {"deal_value", "currency", "closing_date", "notes"}),
-        ("extended", {"deal_value", "currency", "closing_date", "notes", "sales_stage", "solutions", "campaign_code"}),
+        (
+            "extended",
+            {
+                "deal_value",
+                "currency",
+                "closing_date",
+                "notes",
+                "sales_stage",
+                "solutions",
+                "campaign_code",
+                "team",
+                "contact",
+            },
+        ),
     ],
 )
 def test_a_referral_to_be_made_holds_what_the_opportunity_holds(profile: Any, fields: set[str]) -> None:
