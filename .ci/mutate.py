@@ -139,6 +139,8 @@ def main(patterns: list[str]) -> int:
     """0 when every change was tried, whatever became of it."""
     for copied in config().also_copy:  # what is no longer there must not be tested
         shutil.rmtree(Path("mutants", copied), ignore_errors=True)
+    for table in Path("mutants", "shared").glob("*.toml"):
+        table.unlink()
     Path("mutants").mkdir(exist_ok=True)
     set_mutant_under_test("mutant_generation")
     with redirect_stdout(None):
