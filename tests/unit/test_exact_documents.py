@@ -147,3 +147,11 @@ def test_only_columns_that_have_a_name_are_read() -> None:
     mapping = pairs.mapping()
     assert all(columns(mapping.model_copy(update={"deal_value_fallback": None})))
     assert columns(mapping.model_copy(update={"deal_value_fallback": "budgetamount"}))[-1] == "budgetamount"
+
+
+def test_the_reason_of_an_ending_there_becomes_the_choice_that_says_the_same() -> None:
+    for option, text in pairs.mapping().values["close_reason"].items():
+        ended = pairs.referral({"statusReason": f" {str(text).upper()} "})
+        assert incoming.close_reason(ended, pairs.terms()) == {"cosell_closereason": int(option)}
+    for unknown in (None, "They moved to the moon."):
+        assert incoming.close_reason(pairs.referral({"statusReason": unknown}), pairs.terms()) == {}
