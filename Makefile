@@ -31,7 +31,7 @@ kills: setup
 	@$(PYTHON) -m tests.kills $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 mutate: setup
-	@nice $(PYTHON) -m mutmut run --max-children 2
+	@nice $(PYTHON) .ci/mutate.py $(ARGS)
 	@$(PYTHON) .ci/mutation_score.py
 
 setup: .venv/ready

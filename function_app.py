@@ -98,5 +98,5 @@ def remind(timer: func.TimerRequest) -> None:
 
 @app.timer_trigger("timer", schedule="0 5 * * * *")
 def watch(timer: func.TimerRequest) -> None:
-    """Look at the webhook registration once an hour."""
+    """Once an hour, look at the webhook's registration and at whom it believes."""
     connector().watch()

@@ -106,9 +106,9 @@ class App:
             reminders.handle(self.connections)
 
     def watch(self) -> None:
-        """Alert when the webhook registration is not ours, and take it back when the settings say so."""
+        """Alert when the webhook's registration is not ours or it believes nobody; heal what the settings allow."""
         with foreseen():
-            watch.handle(self.registrations, self.settings)
+            watch.handle(self.registrations, self.settings, self.trust)
 
     @cached_property
     def queues(self) -> ServiceBusQueues:

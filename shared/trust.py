@@ -1,8 +1,8 @@
 """The webhook's trust decision with its certificate: fetched once, kept for hours, renewed when the signer changed.
 
-`WebhookTrust.admit` is all a handler needs. It must never decide anything about trust itself: that is `shared.webhook`,
-which is pure; the fetching is `shared.clients.certificates`, behind the port. `trust_bundle` joins an operator's PEM
-file and the public roots. See docs/security-webhook.md for what belongs into that file.
+`WebhookTrust.admit` is all the webhook needs, `doubts` is for whoever watches it. It must never decide anything about
+trust itself: that is `shared.webhook`, which is pure; the fetching is `shared.clients.certificates`, behind the port.
+`trust_bundle` joins an operator's PEM file and the public roots. See docs/security-webhook.md for what belongs into it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import load_pem_x509_certificates
 
-from shared.errors import ConfigurationError, Rejected, Unavailable
+from shared.errors import ConfigurationError, Rejected, SyncError, Unavailable
 from shared.ports import Certificates
+from shared.webhook.certificate import signer_key
 from shared.webhook.event import Event
 from shared.webhook.policy import TrustPolicy, is_root
 from shared.webhook.signature import Headers
@@ -31,6 +32,8 @@ RENEW_AFTER = timedelta(seconds=60)
 """A certificate younger than this is not fetched again, so that forged requests cannot make us fetch at their rate."""
 PAUSE = timedelta(seconds=10)
 """After a failed fetch the next one waits this long, for the same reason."""
+AHEAD = timedelta(days=30)
+"""How long before its end an authority of the trust bundle is named: time to get the next one and deploy it."""
 
 _SIGNER_CHANGED = frozenset(
     {
@@ -77,6 +80,25 @@ class WebhookTrust:
             if renewed is kept:
                 raise
         return verify(request, renewed.content, self._clock(), self._policy)
+
+    def doubts(self) -> list[str]:
+        """Why genuine events are refused now, or may be before long. Looks at the certificate as it is served now."""
+        ending = self._policy.ending(self._clock() + AHEAD)
+        found = [f"The trust bundle's authority {name} ends on {day}." for name, day in ending.items()]
+        failures = [failure for url in self._policy.certificate_urls if (failure := self._failure(url))]
+        if len(failures) == len(
+            self._policy.certificate_urls
+        ):  # a list may hold an address that was, or is yet to come
+            found.append(f"Partner Center's own events are not believed: {failures[0]}")
+        return found
+
+    def _failure(self, url: str) -> SyncError | None:
+        """What a genuine event with this certificate would meet."""
+        try:
+            signer_key(self._certificate(url, RENEW_AFTER).content, self._clock(), self._policy)
+        except (Rejected, Unavailable) as error:
+            return error
+        return None
 
     def _certificate(self, url: str, max_age: timedelta) -> _Kept:
         """One that is younger than `max_age`; of several callers at once, one fetches and the others wait for it."""

@@ -80,11 +80,10 @@ def is_visible(opportunity: Opportunity, terms: Terms) -> bool:
 
 
 def solution_tags(opportunity: Opportunity, known: Iterable[Solution] = ()) -> list[dict[str, Any]]:
-    """Concrete solutions by id, Microsoft's predefined areas as categories; those already `known` as they are there."""
+    """Concrete solutions by id (it has a dash), predefined areas as categories; those already `known` as they are."""
     there = {solution_id(tag.id): tag.model_dump(by_alias=True, exclude_none=True) for tag in known}
     return [
-        there.get(key)
-        or {"id": key, "name": name or key, "type": "Name" if key.startswith("SOL-") or "-" in key else "Category"}
+        there.get(key) or {"id": key, "name": name or key, "type": "Name" if "-" in key else "Category"}
         for key, name in opportunity.solutions.items()
     ]
 

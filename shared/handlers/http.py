@@ -92,16 +92,21 @@ def register(request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
 
 
 def status(_request: func.HttpRequest, connect: Connect) -> func.HttpResponse:
-    """200 when settings are valid and Dataverse and Partner Center answer; else 503 with the sentence."""
+    """200 when settings are valid and Dataverse and Partner Center answer; else 503 with the sentence.
+
+    What stands under `webhook` and `webhookTrust` holds up nothing but events, so it does not change the status.
+    """
     try:
         with foreseen():
             app = connect()
             user = app.dataverse.user_id()
             registration = app.registrations.current()
+            doubts = app.trust.doubts() if app.settings.webhook_url else []
     except SyncError as error:
         return _problem(503, error)
     ours = registration is not None and registration.url == app.settings.webhook_url
-    return _answer(200, {"dataverseUser": user, "webhook": "ours" if ours else "registered elsewhere or not at all"})
+    webhook = "ours" if ours else "registered elsewhere or not at all"
+    return _answer(200, {"dataverseUser": user, "webhook": webhook, "webhookTrust": doubts or "in order"})
 
 
 def _body(request: func.HttpRequest) -> dict[str, Any]:

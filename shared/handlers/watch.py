@@ -1,4 +1,9 @@
-"""The hourly look at the webhook registration: when another app overwrote it, no event arrives any more."""
+"""The hourly look at what nobody notices until events stay away: the webhook's registration, and whom it believes.
+
+Another app may have taken the registration; Partner Center may have a certificate from an authority that our trust
+bundle does not know, or one of the bundle's authorities may end before long. Only the registration can be repaired from
+here, and only when `WEBHOOK_SELF_HEAL` says so.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,17 @@ import logging
 from shared.handlers import partner_center_webhook_registration
 from shared.ports import WebhookRegistrations
 from shared.settings import Settings
+from shared.trust import WebhookTrust
 
 _log = logging.getLogger("cosell.watch")
 
 
-def handle(registrations: WebhookRegistrations, settings: Settings) -> str:
-    """Compare with the settings; repair only when `WEBHOOK_SELF_HEAL` says so."""
+def handle(registrations: WebhookRegistrations, settings: Settings, trust: WebhookTrust) -> str:
+    """What became of the registration; the rest is lines in the log."""
     if settings.webhook_url is None:
         return "no webhook address is configured"
+    for doubt in trust.doubts():
+        _log.error("ALERT the webhook's trust: %s See docs/security-webhook.md.", doubt)
     current = registrations.current()
     missing = set(settings.webhook_events) - set(current.events if current else ())
     if current is not None and current.url == settings.webhook_url and not missing:

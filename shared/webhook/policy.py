@@ -6,7 +6,7 @@ never read a file or the environment: `shared.trust` assembles it. The decisions
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -76,6 +76,11 @@ class TrustPolicy(BaseModel):
     def intermediates(self) -> list[Certificate]:
         """Links that may be used on the way to a root, never trusted by themselves."""
         return [each for each in load_pem_x509_certificates(self.bundle) if not is_root(each)]
+
+    def ending(self, by: datetime) -> dict[str, date]:
+        """The intermediates that are valid no more at `by` (aware), each with its last day; roots last for decades."""
+        ends = {each.subject.rfc4514_string(): each.not_valid_after_utc for each in self.intermediates}
+        return {name: end.date() for name, end in ends.items() if end < by}
 
 
 def is_root(certificate: Certificate) -> bool:

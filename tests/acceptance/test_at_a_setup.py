@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.clients import HELP_PROOF_OF_CONCEPT
+from sandbox.clients import HELP_PROOF_OF_CONCEPT, connection
 from sandbox.partner_center.signing import Signing
 from sandbox.supervisor import WEBHOOK_EVENTS
 from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
@@ -139,6 +139,10 @@ def test_AT_A05_overwritten_registration_heals_when_asked_to(worlds: Worlds) -> 
     assert held is not None
     assert held["url"] == our_url(world)
     assert set(WEBHOOK_EVENTS) <= set(held["events"])
+    key = {"x-functions-key": world.layout.host_key}
+    told = connection(world.layout).get(f"{world.layout.host_url}/api/status", headers=key, timeout=30).json()
+    assert (told["webhook"], told["webhookTrust"]) == ("ours", "in order")
+    assert "ALERT the webhook's trust" not in world.log()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 from shared.clients.dataverse import DATAVERSE, DataverseClient, dataverse_headers
 from shared.clients.http import Session
+from shared.clients.notifications import WebhookNotifications
 from shared.clients.partner_center import PARTNER_CENTER, PartnerCenterClient, referral_headers
 from shared.clients.webhook_registrations import WEBHOOK_HOST, WebhookRegistrationsClient, webhook_headers
 from shared.errors import ConfigurationError, SyncError
@@ -130,6 +131,16 @@ def test_neither_do_the_vendors_own_libraries(
             CALLS[name](Clients(echo.url, echo.ca_bundle))
     assert attempts == []
     assert echo.asked
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_neither_does_a_notification(status: int, server: ScriptedServer) -> None:
+    """Its address may hold a key, and its card names a deal."""
+    server.answers[:] = [Reply(status, headers={"Location": "https://evil.example/steal"})]
+    with trapped_network(port(server)) as attempts:
+        WebhookNotifications(f"{server.url}/hook?sig=key").post("A new deal", "It waits.", {})
+    assert attempts == []
+    assert len(server.asked) == 1
 
 
 def test_links_inside_documents_are_data(server: ScriptedServer) -> None:

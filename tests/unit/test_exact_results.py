@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.domain import audit, incoming, outgoing
+from shared.domain.audit import Note
 from shared.domain.changes import Change, overruled, settled
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import SOLUTION_TABLE, expand
@@ -230,3 +231,43 @@ def test_a_deal_won_early_is_noted_word_for_word() -> None:
     assert [str(note) for note in decision.notes] == [
         "WON_BEFORE_72H: won within 72 hours of its creation; it may not qualify for incentives"
     ]
+
+
+TERMINAL = {"won": ("Closed", "Won"), "lost": ("Closed", "Lost"), "declined": ("Closed", "Declined")}
+STATES = {"open": (0, 1), "hold": (0, 2), "won": (1, 3), "lost": (2, 4)}
+
+
+@pytest.mark.parametrize(
+    ("pc", "crm", "before", "complains"),
+    [
+        ("won", "lost", ("won", "won"), True),
+        ("lost", "won", ("lost", "lost"), True),
+        ("declined", "won", ("declined", "hold"), True),
+        ("won", "lost", ("won", "lost"), False),
+        ("lost", "won", ("lost", "won"), False),
+        ("won", "won", ("won", "lost"), False),
+        ("lost", "lost", ("lost", "won"), False),
+        ("declined", "lost", ("declined", "won"), False),
+    ],
+)
+def test_a_deal_that_was_reopened_and_ended_otherwise_is_told_once(
+    pc: str, crm: str, before: tuple[str, str], complains: bool
+) -> None:
+    decision = at(TERMINAL[pc], STATES[crm], status_pc=before[0], status_crm=before[1])
+    problem = "the deal is closed in Partner Center and takes no more changes; create a new one"
+    expected = Note("DEAL_TERMINAL", problem) if complains else None
+    assert decision == Decision(pc, crm, frozen=True, problem=expected)
+
+
+def test_endings_that_contradict_each_other_are_noted_word_for_word() -> None:
+    text = "the deal is won in Partner Center and lost in Dynamics 365; Partner Center cannot be changed any more"
+    expected = Decision("won", "lost", frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
+    assert at(TERMINAL["won"], STATES["lost"], status_pc="active", status_crm="open") == expected
+
+
+def test_an_ending_there_is_followed_and_said_when_the_seller_had_moved_the_deal() -> None:
+    closing = Closing(True, 3, "Won in Partner Center", "Won anyway")
+    text = "the deal was won in Partner Center, which cannot be undone; the opportunity follows"
+    moved = at(TERMINAL["won"], STATES["open"], status_pc="active", status_crm="hold")
+    assert moved == Decision("won", "open", closing=closing, frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
+    assert at(TERMINAL["won"], STATES["open"], status_pc="active", status_crm="open").notes == ()

@@ -157,6 +157,8 @@ def _one(**row: Any) -> dict[str, Any]:
         pytest.param(_one(column="New Mine"), "opportunity.mine: column 'New Mine' is not a logical name",
                      id="display name"),
         pytest.param(_one(column=""), "opportunity.mine: column '' is not a logical name", id="no column"),
+        pytest.param({"contact": [{"field": "mine", "referral": "title"}]},
+                     "contact.mine: column '' is not a logical name", id="column left out"),
         pytest.param(_one(column="{"), "opportunity.mine: column '{' is not a logical name", id="half a placeholder"),
         pytest.param(_one(column="{deal_value.x}"), "opportunity.mine: column '{deal_value.x}'", id="odd braces"),
         pytest.param(_one(column="{budget}"), "opportunity.mine: column '{budget}' is not", id="unknown placeholder"),

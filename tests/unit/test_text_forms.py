@@ -84,6 +84,7 @@ def test_appended(whole: str, held: str, edited: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("name", "bare"),
     [
+        ("XX-ray XX", "XX-ray XX"),
         ("✔ Deal", "Deal"), ("✖ Deal", "Deal"), ("✅✔️ Deal ❌", "Deal"), ("  a   b ", "a b"), ("✔", ""),
         (None, ""), ("Deal ✔ done", "Deal ✔ done"), ("Half \ud83d", "Half \ufffd"),
     ],
@@ -167,3 +168,41 @@ def test_long_and_personal_values_are_shown_as_length_and_hash(value: object, fr
 def test_notes_read_as_code_and_sentence() -> None:
     assert str(Note("A_CODE", "what happened")) == "A_CODE: what happened"
     assert str(Note("A_CODE", "")) == "A_CODE"
+
+
+def test_what_just_fits_is_not_cut() -> None:
+    assert texts.cut("one two", 7) == "one two"
+    assert texts.cut("one two", 7, texts.CONTINUED) == "one two"
+    assert texts.cut("one two", 6) == "one"
+
+
+def test_a_marker_that_leaves_no_room_is_left_out() -> None:
+    longest = len(texts.CONTINUED)
+    assert texts.cut("x" * 50, longest, texts.CONTINUED) == "x" * longest
+    assert texts.cut("x" * 50, longest + 1, texts.CONTINUED) == f" {texts.CONTINUED}"
+    assert texts.cut("x" * 50, longest + 3, texts.CONTINUED) == f"xx {texts.CONTINUED}"
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a" * 10 + " " + "b" * 60, "a" * 10 + " " + "b" * 39),
+        ("a" * 11 + " " + "b" * 60, "a" * 11),
+        (" " + "b" * 60, " " + "b" * 49),
+        ("a" * 20 + "   " + "b" * 60, "a" * 20),
+    ],
+    ids=["40 letters back is too far", "39 are near", "nothing before the space", "several spaces"],
+)
+def test_a_cut_falls_on_a_space_that_is_near(text: str, cut: str) -> None:
+    assert texts.cut(text, 50) == cut
+    assert texts.cut(text + "b" * 10, 52, "m") == f"{cut} m"
+
+
+def test_a_word_of_one_letter_may_stand_alone_and_none_may_not() -> None:
+    assert texts.cut("a " + "b" * 60, 20) == "a"
+    assert texts.cut(" " + "b" * 60, 20) == " " + "b" * 19
+
+
+def test_an_addition_of_one_letter_is_not_repeated() -> None:
+    assert texts.appended("whole\n\nx", "held", "held x") == "whole\n\nx"
+    assert texts.appended("whole\n\nx", "held", "held x y") == "whole\n\nx\n\ny"
