@@ -170,7 +170,7 @@ def test_host_json_as_shipped_is_understood() -> None:
     assert read.route_prefix == shipped["http"]["routePrefix"]
     assert read.max_outstanding_requests == shipped["http"]["maxOutstandingRequests"]
     assert read.max_concurrent_calls == shipped["serviceBus"]["maxConcurrentCalls"]
-    assert (read.function_timeout_s, read.lock_renewal_s) == (300.0, 300.0)
+    assert (read.function_timeout_s, read.lock_renewal_s) == (1800.0, 300.0)
 
 
 def test_host_json_defaults_are_the_real_hosts(tmp_path: Path) -> None:
