@@ -21,7 +21,7 @@ from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
+from shared.domain.state import Canonical, Reservation, Seen, Sent, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, NotYet, Throttled, Unavailable, UnknownOutcome
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
@@ -29,6 +29,7 @@ from shared.ports import PatchOperation
 
 DIRECTION = "CRM>PC"
 _LOOK_BACK = timedelta(days=30)
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _GRACE = "grace"
 """Reason of the hint that comes back when solutions and contact had their time to follow."""
 _CONVERTED = ("help", "visibility", "notes_to_microsoft")
@@ -68,7 +69,13 @@ def _prepare(hint: Hint, connections: Connections) -> str:
     if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
         raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
     found_own = None if opportunity.referral_id else _search(connections, opportunity)
-    reserved = _reserve(connections, opportunity, creates=not (opportunity.referral_id or found_own))
+    if opportunity.referral_id:
+        sent = opportunity.state.sent
+    elif found_own is None:
+        sent = to_be_created(opportunity, connections.terms)
+    else:
+        sent = opportunity.state.sent if _made_under(held, found_own, connections) else {}
+    reserved = _reserve(connections, opportunity, sent)
     return _Creation(hint, connections, reserved, found_own, resumed=held is not None).run()
 
 
@@ -80,6 +87,14 @@ def _search(connections: Connections, opportunity: Opportunity) -> Referral | No
     since = connections.clock() - _LOOK_BACK
     named = connections.partner_center.find_by_external_reference(opportunity.id, since)
     return next((referral for referral in named if not referral.is_microsofts), None)
+
+
+def _made_under(held: Reservation | None, referral: Referral, connections: Connections) -> bool:
+    """Whether a run of ours that was cut short can have made it; else what that run was to send is nobody's base."""
+    if held is None or referral.created_date_time is None:
+        return held is not None
+    over = held.at + timedelta(seconds=connections.create_lease_s) + _CLOCKS_DIFFER
+    return held.at - _CLOCKS_DIFFER <= referral.created_date_time <= over
 
 
 def _still_entering(opportunity: Opportunity, connections: Connections) -> float:
@@ -106,18 +121,16 @@ def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text:
     return "blocked"
 
 
-def _reserve(connections: Connections, opportunity: Opportunity, *, creates: bool) -> Opportunity:
+def _reserve(connections: Connections, opportunity: Opportunity, sent: dict[str, Sent]) -> Opportunity:
     """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is.
 
-    `creates`: the values about to be sent are written down with it. An edit on either side, however long the creation
+    `sent`, the values about to be sent, is written down with it. An edit on either side, however long the creation
     then takes, is told from them.
     """
     if connections.dry_run:
         return opportunity
     reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()))
-    state = opportunity.state.but(reservation=reservation)
-    if creates:
-        state = state.but(sent=to_be_created(opportunity, connections.terms))
+    state = opportunity.state.but(reservation=reservation, sent=sent)
     write_back(connections, opportunity, state, sync_status="pending")
     reserved = load(connections, opportunity.id)
     if reserved.state.reservation != reservation:

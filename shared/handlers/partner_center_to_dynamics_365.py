@@ -188,7 +188,10 @@ class _Run:
             columns["cosell_referralstatus"] = standing
         ok = False if persistent else True if changes or decision.crm_reason is not None else None
         lines = [self._line("UPDATE", not problems, "; ".join(text))] if text else []
-        sync_status = "failed" if ok is False else "pending" if decision.braked else "in_sync" if ok else None
+        waiting = decision.braked or (
+            ok and decision.held and plan.to_pc
+        )  # a seller's edits go out with the acceptance
+        sync_status = "failed" if ok is False else "pending" if waiting else "in_sync" if ok else None
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )

@@ -201,3 +201,40 @@ def test_what_was_kept_until_an_acceptance_is_sent_when_somebody_accepts_at_part
     (outward,) = made.queues.hints(Queue.DYNAMICS_365_TO_PARTNER_CENTER)
     made.deliver(Queue.DYNAMICS_365_TO_PARTNER_CENTER, outward, flow_5.handle)
     assert made.partner_center.get(referral.id).details.deal_value == NEW_VALUE
+
+
+def test_a_referral_that_a_colleague_made_after_a_creation_was_cut_short_is_not_taken_for_ours() -> None:
+    """What the interrupted run was about to send says nothing of a deal that somebody else entered later."""
+    made = bench()
+    row_id = opportunity(made)
+    made.dataverse.as_user().update("opportunity", row_id, {"description": "the seller's words"}, None)
+
+    def dies() -> None:
+        raise Died
+
+    made.partner_center.before_call = once("partner_center.create", dies)
+    with pytest.raises(Died):
+        flow_2.handle(hint("opportunity", row_id), made.connections)
+    made.clock.advance(30 * 60)
+    details = {**deal()["details"], "notes": "the colleague's words"}
+    referral = made.partner_center.create(deal(externalReferenceId=row_id, details=details))
+    made.clock.advance(made.connections.create_lease_s)
+    made.deliver(Queue.CREATE_COSELL_REFERRAL, hint("opportunity", row_id), flow_2.handle)
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-updated"), flow_4.handle)
+    description = row(made, row_id)["description"]
+    assert "the colleague's words" in description
+    assert "the seller's words" in description
+
+
+def test_a_deal_with_edits_that_await_its_acceptance_stays_pending_whatever_comes_from_partner_center() -> None:
+    made = bench()
+    referral = made.partner_center.invite(deal(externalReferenceId=None))
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-created"), flow_4.handle)
+    (row_id,) = made.dataverse.rows.all("opportunity")
+    edit(made, row_id)
+    made.deliver(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint("opportunity", row_id), flow_5.handle)
+    pending = row(made, row_id)["cosell_syncstatus"]
+    made.partner_center.edit_in_portal(referral.id, details__notes="from the portal")
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-updated"), flow_4.handle)
+    assert row(made, row_id)["description"] == "from the portal"
+    assert row(made, row_id)["cosell_syncstatus"] == pending
