@@ -1,16 +1,19 @@
-"""The operator's command line, run as an operator runs it: a process of its own with the app's settings."""
+"""The operator's command line: `python -m admin` with the app's settings, in this process.
+
+Starting a process would take longer than most commands; that the command is one is tested in `tests/bad_input`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from admin.__main__ import main
 from tests.acceptance.world import World
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,25 @@ class Ran:
 
 def admin(world: World, *words: str) -> Ran:
     """`python -m admin --settings … words`."""
-    settings = str(world.layout.state / "local.settings.json")
-    ran = subprocess.run(  # noqa: S603 - the words are the test's own
-        [sys.executable, "-m", "admin", "--settings", settings, *words],
-        cwd=_ROOT,
-        env={"PATH": os.environ.get("PATH", "")},  # settings in a developer's environment would win
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
+    return run(world.layout.state / "local.settings.json", *words)
+
+
+def run(settings: Path, *words: str) -> Ran:
+    """The same with the settings of this file."""
+    out, err = io.StringIO(), io.StringIO()
+    with _an_empty_environment(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(["--settings", str(settings), *words])
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _an_empty_environment() -> Iterator[None]:
+    """Settings in a developer's environment would win, and so would those that the last command left there."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ["PATH"] = before.get("PATH", "")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -18,6 +18,7 @@ from sandbox.layout import Layout
 from sandbox.supervisor import Sandbox
 from shared import messages, row_event
 from shared.messages import Queue
+from tests.acceptance import command_line
 from tests.bad_input.pair import bench
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,18 +66,20 @@ def test_an_operator_sees_it_with_its_remedy_and_discards_it(tmp_path: Path) -> 
         with bus, bus.get_queue_sender(str(Queue.PARTNER_CENTER_EVENTS)) as sender:
             sender.send_messages(ServiceBusMessage("not json"))
         _wait_for_parked(layout, 1)
-        listed = _admin(layout, "parked", "list")
+        listed = _in_a_process(layout, "parked", "list")
         assert "UNREADABLE_MESSAGE" in listed
         assert "Traceback" not in listed
         name = next(word for word in listed.split() if word.startswith("parked:"))
-        shown = _admin(layout, "parked", "show", name)
-        assert "not json" in shown
-        assert "discard the message" in shown
-        _admin(layout, "parked", "discard", name)
+        settings = layout.state / "local.settings.json"
+        shown = command_line.run(settings, "parked", "show", name)
+        assert "not json" in shown.out
+        assert "discard the message" in shown.out
+        assert command_line.run(settings, "parked", "discard", name).code == 0
         _wait_for_parked(layout, 0)
 
 
-def _admin(layout: Layout, *arguments: str) -> str:
+def _in_a_process(layout: Layout, *arguments: str) -> str:
+    """As an operator runs it."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "admin", "--settings", str(layout.state / "local.settings.json"), *arguments],
         cwd=ROOT,
