@@ -22,3 +22,5 @@ ANOTHER_WAY = {
     "WEBHOOK_SELF_HEAL": "yes",
 }
 """A second one, for what would disturb the tests of the first: shared deals only, people decide, time to reopen."""
+LIMITED = {"PC_CALLS_PER_MINUTE": "240", "BRAKE_CLOSINGS_PER_HOUR": "1"}
+"""A third one: limits that are soon reached, and a mapping file; see the fixture `limited`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +10,7 @@ from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.command_line import admin
 from tests.acceptance.found import CRM_FLOWS, accounts_named, opportunities_carrying, opportunities_named, runs
 from tests.acceptance.profiles import both_profiles
-from tests.acceptance.world import REFERRALS, World, Worlds
+from tests.acceptance.world import REFERRALS, World
 
 pytestmark = pytest.mark.sandbox
 
@@ -136,11 +136,9 @@ def test_AT_D19_closing_time_late_in_the_evening(world: World, moment: str) -> N
     assert world.pc_writes(own["id"]) == writes + 1
 
 
-def test_AT_D20_column_that_must_be_filled(worlds: Worlds, tmp_path: Path) -> None:
+def test_AT_D20_column_that_must_be_filled(limited: Callable[..., World]) -> None:
     """My CRM insists on a column nobody fills: the log names it, the deal waits, and comes once a default is given."""
-    overlay = tmp_path / "mapping.toml"
-    overlay.write_text("version = 1\n", encoding="utf-8")
-    world = worlds(FIELD_MAPPING_FILE=overlay)
+    world = limited(mapping="version = 1\n")
     world.dataverse_switches(required_columns=["opportunity.new_contractkind"])
     own = world.created_in_portal()
     world.settle()
@@ -152,8 +150,7 @@ def test_AT_D20_column_that_must_be_filled(worlds: Worlds, tmp_path: Path) -> No
     assert "new_contractkind" in world.log()
 
     row = 'field = "contract", referral = "contractKind", column = "new_contractkind", default = "Resale"'
-    overlay.write_text(f"version = 1\nopportunity = [ {{ {row} }} ]\n", encoding="utf-8")
-    world.sandbox.restart("host")
+    limited(mapping=f"version = 1\nopportunity = [ {{ {row} }} ]\n")
     assert admin(world, "parked", "replay", "--all").code == 0
     world.settle()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.command_line import admin
 from tests.acceptance.found import opportunities_carrying
-from tests.acceptance.world import REFERRALS, World, Worlds
+from tests.acceptance.profiles import LIMITED
+from tests.acceptance.world import REFERRALS, World
 
 pytestmark = pytest.mark.sandbox
 
@@ -54,13 +56,12 @@ def test_AT_F10_sign_in_expired(world: World) -> None:
         world.sim("entra", "PUT", "/_sim/switches", json={"expires_in_s": 3600, "automatic_consent": False})
 
 
-def test_AT_F11_many_deals_at_once(worlds: Worlds) -> None:
+def test_AT_F11_many_deals_at_once(limited: Callable[..., World]) -> None:
     """Far more deals change than Partner Center may be asked about in a minute: they come one after the other.
 
     24 deals instead of 10 000, at 240 calls a minute: without a limit all their calls would come within seconds.
     """
-    limit = 240
-    world = worlds(PC_CALLS_PER_MINUTE=limit)
+    world, limit = limited(), int(LIMITED["PC_CALLS_PER_MINUTE"])
     world.partner_center_delivery(mode="drop")
     deals = [world.created_in_portal()["id"] for _ in range(24)]
     world.settle()
@@ -90,11 +91,9 @@ def test_AT_F11_many_deals_at_once(worlds: Worlds) -> None:
     assert sum(one["status"] == 429 for one in center.requests) == 1
 
 
-def test_AT_F18_upgrade(worlds: Worlds, tmp_path: Path) -> None:
+def test_AT_F18_upgrade(limited: Callable[..., World], overlay: Path) -> None:
     """A new version is put in place while work is under way: everything is finished, nothing has to be set up again."""
-    overlay = tmp_path / "mapping.toml"
-    overlay.write_text(OVERLAY, encoding="utf-8")
-    world = worlds(FIELD_MAPPING_FILE=overlay)
+    world = limited(mapping=OVERLAY)
     linked = [world.shared_deal() for _ in range(3)]
     registration = world.sim("partner_center", "GET", "/_sim/registration").json()
     before = {deal: links(world.opportunity(deal)) for deal in linked}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.acceptance.command_line import admin
-from tests.acceptance.world import World, Worlds
+from tests.acceptance.profiles import LIMITED
+from tests.acceptance.world import World
 
 pytestmark = pytest.mark.sandbox
 
-MOST = 1
+MOST = int(LIMITED["BRAKE_CLOSINGS_PER_HOUR"])
 OPEN, LOST = 0, 2
 IN_SYNC, PENDING, CLOSED = 100000002, 100000001, 100000005
 TOO_LATE = {"status": "Closed", "substatus": "Lost", "statusReason": "Too late"}
@@ -27,9 +30,9 @@ def shared_deals(world: World, number: int) -> list[str]:
     return deals
 
 
-def test_p16_mass_closing_pauses_one_direction_and_resumes_by_command(worlds: Worlds) -> None:
+def test_p16_mass_closing_pauses_one_direction_and_resumes_by_command(limited: Callable[..., World]) -> None:
     """A script wins all my deals: one gets through, the rest waits for the operator, and everything else goes on."""
-    world = worlds(BRAKE_CLOSINGS_PER_HOUR=MOST)
+    world = limited()
     deals = shared_deals(world, 4)
     *won, other = deals
     for one in won:

@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, object] = {
     "BRAKE_CLOSINGS_PER_HOUR": 1000,
 }
 """Waits as short as the machine allows, and no brake on what many tests close; a variant's settings come on top."""
-_MOST_VARIANTS = 2
+_MOST_VARIANTS = 3
 _LONGEST_GRACE_S = 5
 _numbers = itertools.count(1)
 
