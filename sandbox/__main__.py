@@ -60,19 +60,28 @@ def _run(layout: Layout, *, once: bool, patience_s: float) -> int:
     with Sandbox(layout) as sandbox:
         sandbox.register_webhook()
         print(f"Ready after {time.monotonic() - begun:.1f} s. The live page: {layout.page_url}\n")
-        agreed = _play(sandbox, patience_s)
-        if once:
-            return 0 if agreed else 1
-        print(f"\nThe sandbox keeps running. Open {layout.page_url} and change a deal on either side; Ctrl-C stops it.")
-        try:
-            while True:
-                time.sleep(1)
-                for part in sandbox.restart_the_ended():
-                    print(f"The part {part} had ended and runs again.", flush=True)
-        except KeyboardInterrupt:
-            print("\nStopping …")
+        code = conclude(sandbox, agreed=_play(sandbox, patience_s), once=once)
     print("Stopped; no process is left.")
+    return code
+
+
+def conclude(sandbox: Sandbox, *, agreed: bool, once: bool) -> int:
+    """After the stories: keep every part running until Ctrl-C, unless it was for `once`; the exit code."""
+    if not once:
+        _stay(sandbox)
     return 0 if agreed else 1
+
+
+def _stay(sandbox: Sandbox) -> None:
+    page = sandbox.layout.page_url
+    print(f"\nThe sandbox keeps running. Open {page} and change a deal on either side; Ctrl-C stops it.")
+    try:
+        while True:
+            time.sleep(1)
+            for part in sandbox.restart_the_ended():
+                print(f"The part {part} had ended and runs again.", flush=True)
+    except KeyboardInterrupt:
+        print("\nStopping …")
 
 
 def _play(sandbox: Sandbox, patience_s: float) -> bool:

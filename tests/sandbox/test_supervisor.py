@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
+from sandbox.__main__ import conclude
 from sandbox.clients import connection
 from sandbox.idle import StillBusy
 from sandbox.layout import Layout
@@ -93,61 +94,61 @@ def busy_port() -> Iterator[int]:
 @pytest.mark.sandbox
 @pytest.mark.slow
 @pytest.mark.xdist_group("command")
-def test_it_stays_refuses_a_second_run_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+def test_it_stays_when_both_sides_agree_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    """What it says and its exit code are those of `--once`, which only does not stay."""
     state = tmp_path / "state"
-    first = launch_sandbox(state)
+    process = launch_sandbox(state)
+    said = []
     try:
-        assert first.stdout
-        for line in first.stdout:
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line)
             if "Ctrl-C stops it" in line:
                 break
         else:
-            pytest.fail(f"it ended by itself with exit code {first.wait()}")
+            pytest.fail(f"it ended by itself with exit code {process.wait()}")
         layout = Layout.load(state)
         with connection(layout) as http:
             assert "Partner Center" in http.get(layout.page_url, timeout=10).text
-
-        second = run(state)
-        assert second.code == 2
-        assert layout.page_url in second.err
-        assert "running already" in second.err
-        assert len(second.err.strip().splitlines()) == 1
         assert len(processes_of(state)) > len(PARTS)
-
-        os.killpg(first.pid, signal.SIGINT)
-        assert first.wait(30) == 0
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) == 0
     finally:
-        first.kill()
-        first.wait()
+        process.kill()
+        process.wait()
+    out = "".join(said)
+    assert "Both sides agree." in out
+    assert out.count("✔") > 8
+    assert "✖" not in out
     assert processes_of(state) == []
 
 
 @pytest.mark.sandbox
 @pytest.mark.slow
 @pytest.mark.xdist_group("command")
-def test_once_ends_with_0_when_both_sides_agree(tmp_path: Path) -> None:
-    done = run(tmp_path / "state", "--once")
-    assert "Both sides agree." in done.out, done.out + done.err
-    assert done.code == 0
-    assert done.out.count("✔") > 8
-    assert "✖" not in done.out
-    assert processes_of(tmp_path / "state") == []
-
-
-@pytest.mark.sandbox
-@pytest.mark.slow
-@pytest.mark.xdist_group("command")
-def test_once_ends_with_1_when_a_change_does_not_arrive(tmp_path: Path) -> None:
+def test_once_ends_with_1_when_a_change_does_not_arrive_and_refuses_a_second_run(tmp_path: Path) -> None:
     """Partner Center refuses every change from its first moment on."""
     state = tmp_path / "state"
     process = launch_sandbox(state, "--once", "--patience", "6")
     try:
         eventually(lambda: (state / "ca.pem").exists() and _plant(Layout.load(state)))
+        second = run(state)
     finally:
         done = finish(process)
     assert done.code == 1, done.out
     assert "The two sides do not agree" in done.out
     assert "✖" in done.out
+    assert processes_of(state) == []
+
+    assert second.code == 2
+    assert Layout.load(state).page_url in second.err
+    assert "running already" in second.err
+    assert len(second.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("agreed", "code"), [(True, 0), (False, 1)])
+def test_once_ends_by_itself_with_the_verdict(tmp_path: Path, agreed: bool, code: int) -> None:
+    assert conclude(Sandbox(Layout.create(tmp_path)), agreed=agreed, once=True) == code
 
 
 def _plant(layout: Layout) -> bool:
