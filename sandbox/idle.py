@@ -25,9 +25,11 @@ def wait_idle(layout: Layout, http: requests.Session, within_s: float, *, schedu
     """Return when two rounds in a row found nothing to do. `scheduled`: messages with a start time count as work."""
     give_up_at = time.monotonic() + within_s
     quiet = 0
-    while quiet < 2:
+    while True:
         busy = next(_busy(layout, http, scheduled=scheduled), None)
         quiet = 0 if busy else quiet + 1
+        if quiet == 2:
+            return
         if busy and time.monotonic() > give_up_at:
             everything = "; ".join(_busy(layout, http, scheduled=scheduled)) or busy
             raise StillBusy(f"Not at rest after {within_s:.0f} s: {everything}.")
