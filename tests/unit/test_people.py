@@ -187,6 +187,32 @@ def test_neither_state_nor_audit_holds_a_name_or_an_address() -> None:
     assert not [word for word in ("aksel", "mia", "runa", "@", "dahl") if word in told.lower()]
 
 
+MIA = {
+    "first_name": "Mia", "last_name": "Ek", "email": "mia.ek@fjordvik.example", "phone_number": "1", "title": "CFO",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        pytest.param(MIA, "b2d6b743fe7a0a2b.0af35b88c73b4b34", id="everything"),
+        pytest.param({"email": "mia.ek@fjordvik.example"}, "b2d6b743fe7a0a2b.16647954c146404e", id="an address alone"),
+        pytest.param({"last_name": "Ek"}, "5e930b1b2b6c65de.d63878513d72f888", id="a name alone"),
+    ],
+)
+def test_a_mark_stays_what_it_is(given: dict[str, str], kept: str) -> None:
+    """States hold marks: with another form of them, a new version would take everybody for changed."""
+    assert people.marks([Member(**given)]) == (kept,)
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name", "phone_number", "title"])
+def test_a_person_with_other_data_is_the_same_person(name: str) -> None:
+    found = people.marks([Member(**MIA), Member(**{**MIA, name: "Else"})])
+    assert isinstance(found, tuple)
+    assert len(set(found)) == 2
+    assert len({mark.partition(".")[0] for mark in found}) == 1
+
+
 def test_members_without_name_and_address_count_for_nothing() -> None:
     assert people.marks([Member(), Member(phone_number="+47 1")]) is None
     assert people.mark({}) is None
