@@ -134,6 +134,22 @@ def test_what_arrived_and_is_held_differently_here_is_agreed() -> None:
     assert found == Plan(agreed={"notes": ("whole\n\nMore.", held)})
 
 
+@pytest.mark.parametrize(
+    ("before", "losing"),
+    [
+        pytest.param(fingerprint(JUNE), None, id="what both agreed on"),
+        pytest.param("", None, id="no referral yet"),
+        pytest.param(None, None, id="nothing"),
+        pytest.param(fingerprint(AUGUST), AUGUST, id="a person's value"),
+    ],
+)
+def test_what_arrived_unnoticed_tells_whose_value_it_replaced(before: str | None, losing: str | None) -> None:
+    there, here = {"details.closingDateTime": JULY}, {"estimatedclosedate": date(2026, 7, 31)}
+    sent = Sent(pc=fingerprint(JULY), crm=fingerprint(JULY), before=before)
+    found = plan(there, here, sent={"closing_date": sent})
+    assert with_loser(found.confirmed) == [("closing_date", JUNE, JULY, losing, losing is not None)]
+
+
 # value and currency, which travel together ----------------------------------------------------------------------------
 type Amount = tuple[Any, str | None]
 BEFORE: Amount = (84500.5, "NOK")

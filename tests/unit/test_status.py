@@ -232,6 +232,25 @@ def test_won_and_lost_wait_for_the_grace_period(pc: str, crm: str, since_s: int 
     assert bool(decision.send) is (wait_s is None)
 
 
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize(
+    ("pc", "crm", "base", "held"),
+    [
+        pytest.param("new", "won", ("new", "hold"), True, id="won before it was accepted"),
+        pytest.param("active", "lost", ("active", "open"), False, id="lost here"),
+        pytest.param("won", "open", ("active", "open"), False, id="won there"),
+    ],
+)
+def test_a_closing_that_is_held_is_told_of_once_and_the_rest_goes_on(
+    pc: str, crm: str, base: tuple[str, str], held: bool, told: bool
+) -> None:
+    decided = _decide(pc, crm, base=base)
+    assert decided.send or decided.closing
+    waiting = decided.without_closing(told=told)
+    assert [note.code for note in waiting.notes] == ([] if told else ["BRAKE_CLOSINGS"])
+    assert waiting == Decision(pc, crm, held=held, frozen=decided.frozen, braked=True, notes=waiting.notes)
+
+
 def test_no_grace_no_wait() -> None:
     known = pairs.terms(terminal_grace_s=0)
     decision = decide(SyncState(status_pc="active"), _referral("active"), _row("won"), known, pairs.NOW)
