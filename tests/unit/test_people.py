@@ -89,6 +89,13 @@ def test_an_owner_partner_center_would_refuse_is_not_sent_and_told_of_once(owner
     assert "team" in plan.agreed
 
 
+def test_an_owner_without_a_phone_is_sent_with_the_one_of_the_settings() -> None:
+    known, found = pairs.terms(default_phone="+47 22"), pairs.referral()
+    row = pairs.opportunity(owner={**SUCCESSOR, "address1_telephone1": None})
+    sent = _sent(merge(_state(found, pairs.opportunity(), known), found, row, known), found, row, known)
+    assert [member["phoneNumber"] for member in sent["/team"]] == ["+47 22"]
+
+
 def test_in_parity_the_team_stays_and_nothing_is_said() -> None:
     plan, sent = _owner_changes([OURS], SUCCESSOR, "parity")
     assert (sent, _codes(plan)) == ({}, [])
