@@ -27,7 +27,11 @@ from shared.settings import Settings, load
 from tests.docs.codes import raised
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.parts))
+PAGES = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not any(part.startswith(".") or part == "mutants" for part in path.relative_to(ROOT).parts)
+)
 IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 PLATFORM = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 _ENVIRONMENT = {
