@@ -90,11 +90,14 @@ def _search(connections: Connections, opportunity: Opportunity) -> Referral | No
 
 
 def _made_under(held: Reservation | None, referral: Referral, connections: Connections) -> bool:
-    """Whether a run of ours that was cut short can have made it; else what that run was to send is nobody's base."""
+    """Whether a run of ours that was cut short can have made it; else what that run was to send is nobody's base.
+
+    It was not there before that run, which looked; and once its lease was over nobody creates under it any more.
+    """
     if held is None or referral.created_date_time is None:
         return held is not None
     over = held.at + timedelta(seconds=connections.create_lease_s) + _CLOCKS_DIFFER
-    return held.at - _CLOCKS_DIFFER <= referral.created_date_time <= over
+    return referral.created_date_time <= over
 
 
 def _still_entering(opportunity: Opportunity, connections: Connections) -> float:
