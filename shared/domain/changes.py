@@ -61,6 +61,11 @@ class Plan:
     inbound_problems: tuple[Note, ...] = ()
     """What keeps Partner Center's values out of the CRM; comes with every plan until the cause is gone."""
 
+    @property
+    def late(self) -> tuple[Change, ...]:
+        """What a closed referral will never take. A closed deal may still change hands."""
+        return tuple(change for change in self.to_pc if not RULES[change.row.rule].independent)
+
 
 def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, opportunity: Opportunity, terms: Terms,
             *, side: str) -> SyncState:  # fmt: skip
@@ -73,6 +78,23 @@ def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, oppo
         if change.settles:
             seen[change.row.field] = (pc, crm)
     return state.with_seen(seen)
+
+
+def left(
+    changes: Iterable[Change], opportunity: Opportunity, terms: Terms, written: Iterable[Change] = ()
+) -> dict[str, tuple[Canonical, Canonical]]:
+    """The base of changes that will never be sent: what each side holds, not what would have gone out.
+
+    `written` went to the opportunity since it was read.
+    """
+    new = {change.row.field: change.new for change in written}
+    return {
+        change.row.field: (
+            change.old,
+            new.get(change.row.field, RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)),
+        )
+        for change in changes
+    }
 
 
 def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportunity, terms: Terms) -> SyncState:

@@ -52,6 +52,8 @@ class Reservation(BaseModel):
 
     at: datetime
     run: str
+    name: str | None = None
+    """Fingerprint of the name the referral is created under, which it keeps: a colleague's has another."""
 
 
 class SyncState(BaseModel):

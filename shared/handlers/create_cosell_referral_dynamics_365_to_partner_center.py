@@ -15,21 +15,19 @@ from datetime import datetime, timedelta
 from shared.connections import Connections
 from shared.domain import audit, incoming, outgoing
 from shared.domain import status as status_table
-from shared.domain.changes import to_be_created
 from shared.domain.opportunity import OPEN, Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import Canonical, Reservation, Seen, Sent, SyncState, fingerprint
-from shared.errors import DataProblem, NotFound, NotYet, Throttled, Unavailable, UnknownOutcome
+from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
+from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
+from shared.handlers import reservations
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
 DIRECTION = "CRM>PC"
-_LOOK_BACK = timedelta(days=30)
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _GRACE = "grace"
 """Reason of the hint that comes back when solutions and contact had their time to follow."""
 _CONVERTED = ("help", "visibility", "notes_to_microsoft")
@@ -66,38 +64,8 @@ def _prepare(hint: Hint, connections: Connections) -> str:
             return "still being entered"
         return _block(hint, connections, opportunity, "; ".join(str(v.note) for v in found))
     held = opportunity.state.reservation
-    if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
-        raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
-    found_own = None if opportunity.referral_id else _search(connections, opportunity)
-    if opportunity.referral_id:
-        sent = opportunity.state.sent
-    elif found_own is None:
-        sent = to_be_created(opportunity, connections.terms)
-    else:
-        sent = opportunity.state.sent if _made_under(held, found_own, connections) else {}
-    reserved = _reserve(connections, opportunity, sent)
+    reserved, found_own = reservations.reserve(connections, opportunity)
     return _Creation(hint, connections, reserved, found_own, resumed=held is not None).run()
-
-
-def _search(connections: Connections, opportunity: Opportunity) -> Referral | None:
-    """A referral of ours that carries the opportunity's id: an earlier run was interrupted, or a colleague made it.
-
-    Searched before the reservation: whoever creates between the two changes the version that it is written under.
-    """
-    since = connections.clock() - _LOOK_BACK
-    named = connections.partner_center.find_by_external_reference(opportunity.id, since)
-    return next((referral for referral in named if not referral.is_microsofts), None)
-
-
-def _made_under(held: Reservation | None, referral: Referral, connections: Connections) -> bool:
-    """Whether a run of ours that was cut short can have made it; else what that run was to send is nobody's base.
-
-    It was not there before that run, which looked; and once its lease was over nobody creates under it any more.
-    """
-    if held is None or referral.created_date_time is None:
-        return held is not None
-    over = held.at + timedelta(seconds=connections.create_lease_s) + _CLOCKS_DIFFER
-    return referral.created_date_time <= over
 
 
 def _still_entering(opportunity: Opportunity, connections: Connections) -> float:
@@ -122,23 +90,6 @@ def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text:
         sync_status="blocked",
     )
     return "blocked"
-
-
-def _reserve(connections: Connections, opportunity: Opportunity, sent: dict[str, Sent]) -> Opportunity:
-    """Take the reservation; `Conflict` when somebody else was quicker. Returns the row as it now is.
-
-    `sent`, the values about to be sent, is written down with it. An edit on either side, however long the creation
-    then takes, is told from them.
-    """
-    if connections.dry_run:
-        return opportunity
-    reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()))
-    state = opportunity.state.but(reservation=reservation, sent=sent)
-    write_back(connections, opportunity, state, sync_status="pending")
-    reserved = load(connections, opportunity.id)
-    if reserved.state.reservation != reservation:
-        raise NotYet("CREATION_RESERVED", "Another run is creating this referral.", "It is tried again by itself.")
-    return reserved
 
 
 @dataclass

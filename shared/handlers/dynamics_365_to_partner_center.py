@@ -15,13 +15,13 @@ from shared.connections import Connections
 from shared.domain import audit, outgoing
 from shared.domain import status as status_table
 from shared.domain.audit import Note
-from shared.domain.changes import Change, Plan, announced, overruled, settled
+from shared.domain.changes import Change, Plan, announced, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
-from shared.domain.state import Canonical, SyncState, fingerprint
+from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
 from shared.handlers import brake, claims, copies
@@ -114,7 +114,9 @@ class _Run:
             return self._refused(refusal, state, decision)
         state = settled(state, done, self.referral, self.opportunity, terms, side="pc").with_seen(plan.agreed)
         if decision.held and decision.send:
-            state = state.with_seen(self._left(plan.to_pc))  # declined: what was kept for an acceptance stays here
+            state = state.with_seen(
+                left(plan.to_pc, self.opportunity, terms)
+            )  # declined: what was kept for an acceptance stays here
         self._read_again(written)
         self._forward(plan, decision)
         return self._write_back(plan, decision, done, state)
@@ -178,14 +180,18 @@ class _Run:
     def _forward(self, plan: Plan, decision: Decision) -> None:
         """Hints for what is not this flow's to write."""
         for_crm = any(not change.restore for change in plan.to_crm) or plan.inbound_problems
-        if (for_crm or decision.closing or decision.crm_reason) and self.hint.reason != MERGE:
+        if for_crm or decision.closing or decision.crm_reason:
+            self._tell_flow_4()
+        if self._needs_microsoft(decision):
+            hint = self.hint.model_copy(update={"reason": "conversion", "attempt": 0})
+            self.connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint)
+
+    def _tell_flow_4(self) -> None:
+        if self.hint.reason != MERGE:
             hint = self.hint.model_copy(
                 update={"subject": "referral", "id": uuid.UUID(self.referral.id), "reason": MERGE, "attempt": 0}
             )
             self.connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
-        if self._needs_microsoft(decision):
-            hint = self.hint.model_copy(update={"reason": "conversion", "attempt": 0})
-            self.connections.queues.send(Queue.CREATE_COSELL_REFERRAL, hint)
 
     def _needs_microsoft(self, decision: Decision) -> bool:
         open_deal = decision.pc == "active" and decision.crm in ("open", "hold")
@@ -234,26 +240,19 @@ class _Run:
         return "updated" if effective else "noted" if wrote else "no difference"
 
     def _frozen(self, plan: Plan, decision: Decision) -> str:
-        """The referral is terminal. A late edit is noted once; a new ending there is flow 4's to bring over."""
+        """The referral is terminal. A late edit is noted once; a new ending there is flow 4's to write down."""
         state = self.opportunity.state
         if state.status_pc != decision.pc:
-            self._forward(plan, decision)
+            self._tell_flow_4()
             return "closed in Partner Center"
-        late = tuple(c for c in plan.to_pc if not RULES[c.row.rule].independent)  # a closed deal may change hands
-        problem = decision.problem or (status_table.late_edit() if late else None)
+        problem = decision.problem or (status_table.late_edit() if plan.late else None)
         if problem is None:
             return "closed"
-        state = state.with_seen({**plan.agreed, **self._left(late)}).but(status_crm=decision.crm)
+        kept = left(plan.late, self.opportunity, self.connections.terms)
+        state = state.with_seen({**plan.agreed, **kept}).but(status_crm=decision.crm)
         line = self._line(False, str(problem))
         write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
         return "refused: closed"
-
-    def _left(self, changes: Sequence[Change]) -> dict[str, tuple[Canonical, Canonical]]:
-        """The base of changes that will never be sent: what the CRM holds, not what would have gone out."""
-        terms = self.connections.terms
-        return {
-            c.row.field: (c.old, RULES[c.row.rule].from_opportunity(self.opportunity, c.row, terms)) for c in changes
-        }
 
     def _refused(self, problem: DataProblem, state: SyncState, decision: Decision) -> str:
         """Partner Center said no. The seller reads why; an acceptance that failed is taken back."""

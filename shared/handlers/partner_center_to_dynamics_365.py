@@ -14,7 +14,7 @@ from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain import status as status_table
 from shared.domain.audit import Note
-from shared.domain.changes import Change, Plan, overruled, settled
+from shared.domain.changes import Change, Plan, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -27,7 +27,7 @@ from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
-DIRECTION = "PC>CRM"
+DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
 _AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note(
     "CURRENCY_LOCKED",
@@ -158,12 +158,13 @@ class _Run:
 
     def _apply(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
         if decision.closing:
-            return self._close(changes, decision.closing, decision)
+            return self._close(changes, plan, decision.closing, decision)
         return self._write(changes, plan, decision)
 
     def _write(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
         terms, referral = self.connections.terms, self.referral
         columns = incoming.changed(changes, referral, terms)
+        late: list[str] = []
         related_rows.write(self.connections, self.opportunity, changes, referral)
         state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
         lost = tuple(change for change in plan.to_pc if change.decided) if changes else ()
@@ -172,6 +173,7 @@ class _Run:
             columns["statuscode"] = decision.crm_reason
             state = state.but(status_pc=decision.pc, status_crm="open")
         elif decision.frozen and not decision.braked and state.status_pc != decision.pc:
+            state, late = self._too_late(plan, state, changes)
             state = state.but(status_pc=decision.pc, status_crm=decision.crm)
         if decision.frozen:
             state = state.but(held=decision.braked)
@@ -186,18 +188,19 @@ class _Run:
         standing = f"{referral.status}/{referral.substatus}"
         if text or self.opportunity.state.status_pc != decision.pc:
             columns["cosell_referralstatus"] = standing
-        ok = False if persistent else True if changes or decision.crm_reason is not None else None
-        lines = [self._line("UPDATE", not problems, "; ".join(text))] if text else []
+        ok = False if persistent or late else True if changes or decision.crm_reason is not None else None
+        lines = [*late, *([self._line("UPDATE", not problems, "; ".join(text))] if text else [])]
         waiting = decision.braked or (
             ok and decision.held and plan.to_pc
         )  # a seller's edits go out with the acceptance
-        sync_status = "failed" if ok is False else "pending" if waiting else "in_sync" if ok else None
+        failed = "failed" if persistent else "closed"
+        sync_status = failed if ok is False else "pending" if waiting else "in_sync" if ok else None
         wrote = write_back(
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )
         return brake.HELD_BACK if decision.braked else "updated" if wrote else "no difference"
 
-    def _close(self, changes: tuple[Change, ...], closing: Closing, decision: Decision) -> str:
+    def _close(self, changes: tuple[Change, ...], plan: Plan, closing: Closing, decision: Decision) -> str:
         """Fields first, then the closing action, then the record of it: a closed row takes no more business columns."""
         terms, referral = self.connections.terms, self.referral
         state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
@@ -213,6 +216,7 @@ class _Run:
             if load(self.connections, self.opportunity.id).statecode == 0:
                 raise  # not closed by somebody else meanwhile: a seller or administrator must look
         self.opportunity = load(self.connections, self.opportunity.id)
+        state, late = self._too_late(plan, state)
         error = decision.pc == "error"
         notes = [Note("PC_ERROR_STATE", "Partner Center closed the deal with an error")] if error else []
         text = [change.describe() for change in changes]
@@ -233,11 +237,17 @@ class _Run:
                 "cosell_referralstatus": f"{referral.status}/{referral.substatus}",
                 **incoming.close_reason(referral, terms),
             },
-            lines=[self._line("CLOSE", not error, "; ".join(text))],
-            ok=not error,
+            lines=[*late, self._line("CLOSE", not error, "; ".join(text))],
+            ok=not (error or late),
             sync_status="failed" if error else "closed",
         )
         return "closed"
+
+    def _too_late(self, plan: Plan, state: SyncState, written: tuple[Change, ...] = ()) -> tuple[SyncState, list[str]]:
+        """A referral that ended takes no more edits: what was waiting for it stays here, and the seller reads so."""
+        kept = left(plan.late, self.opportunity, self.connections.terms, written)
+        line = self._line("UPDATE", False, str(status_table.late_edit()), TO_PARTNER_CENTER)
+        return state.with_seen(kept), [line] if kept else []
 
     def _activity(self, closing: Closing) -> dict[str, object]:
         referral = self.referral
@@ -272,9 +282,9 @@ class _Run:
             hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
             self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)
 
-    def _line(self, operation: str, ok: bool, text: str) -> str:
+    def _line(self, operation: str, ok: bool, text: str, direction: str = DIRECTION) -> str:
         run = str(self.hint.correlation_id)
-        return audit.line(self.connections.clock(), DIRECTION, operation, ok, text, run, self.referral.id)
+        return audit.line(self.connections.clock(), direction, operation, ok, text, run, self.referral.id)
 
 
 def _untold(problems: tuple[Note, ...], state: SyncState) -> tuple[list[Note], SyncState]:
