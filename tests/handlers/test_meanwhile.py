@@ -203,8 +203,9 @@ def test_what_was_kept_until_an_acceptance_is_sent_when_somebody_accepts_at_part
     assert made.partner_center.get(referral.id).details.deal_value == NEW_VALUE
 
 
-def test_a_referral_that_a_colleague_made_after_a_creation_was_cut_short_is_not_taken_for_ours() -> None:
-    """What the interrupted run was about to send says nothing of a deal that somebody else entered later."""
+@pytest.mark.parametrize("minutes", [1, 30])
+def test_a_referral_that_a_colleague_made_after_a_creation_was_cut_short_is_not_taken_for_ours(minutes: int) -> None:
+    """What the interrupted run was about to send says nothing of a deal that somebody else entered."""
     made = bench()
     row_id = opportunity(made)
     made.dataverse.as_user().update("opportunity", row_id, {"description": "the seller's words"}, None)
@@ -215,7 +216,7 @@ def test_a_referral_that_a_colleague_made_after_a_creation_was_cut_short_is_not_
     made.partner_center.before_call = once("partner_center.create", dies)
     with pytest.raises(Died):
         flow_2.handle(hint("opportunity", row_id), made.connections)
-    made.clock.advance(30 * 60)
+    made.clock.advance(minutes * 60)
     details = {**deal()["details"], "notes": "the colleague's words"}
     referral = made.partner_center.create(deal(externalReferenceId=row_id, details=details))
     made.clock.advance(made.connections.create_lease_s)

@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain import audit, incoming, outgoing
 from shared.domain.audit import Note
-from shared.domain.changes import Change, overruled, settled
+from shared.domain.changes import Change, Plan, left, overruled, settled
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import SOLUTION_TABLE, expand
 from shared.domain.plan import Plan, merge
@@ -143,6 +143,20 @@ def test_what_was_written_to_partner_center_is_remembered_as_both_sides_hold_it(
     change = Change(line("campaign_code"), "SPRING-26", "written")
     state = settled(SyncState(), (change,), pairs.referral({"campaignId": "AUTUMN"}), row, terms, side="pc")
     assert state.seen["campaign_code"] == Seen(pc=fingerprint("AUTUMN"), crm=fingerprint("AUTUMN"))
+
+
+def test_what_is_never_sent_is_remembered_as_each_side_holds_it() -> None:
+    """Partner Center's value as it was, the CRM's as it is: what was written since it was read, else what was read."""
+    row, terms = pairs.opportunity({"cosell_campaigncode": "AUTUMN"}), pairs.terms()
+    changes = (Change(line("campaign_code"), "SPRING", "to be sent"), Change(line("notes"), "there", "joined"))
+    written = (Change(line("notes"), "here", "cut"),)
+    assert left(changes, row, terms, written) == {"campaign_code": ("SPRING", "AUTUMN"), "notes": ("there", "cut")}
+    assert left(changes[:1], row, terms) == {"campaign_code": ("SPRING", "AUTUMN")}
+
+
+def test_a_change_of_hands_is_never_too_late() -> None:
+    owner, notes = Change(line("team"), None, "a new owner"), Change(line("notes"), "there", "here")
+    assert Plan(to_pc=(owner, notes)).late == (notes,)
 
 
 def conflict(pc: dict[str, Any], crm: dict[str, Any], winner: str) -> Plan:
