@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain import audit, incoming, outgoing
 from shared.domain.audit import Note
-from shared.domain.changes import Change, Plan, left, overruled, settled
+from shared.domain.changes import Change, left, overruled, settled
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import SOLUTION_TABLE, expand
 from shared.domain.plan import Plan, merge
