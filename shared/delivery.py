@@ -13,10 +13,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -32,7 +31,7 @@ from shared.errors import (
     Throttled,
     Unavailable,
 )
-from shared.messages import Message, ParkedMessage, Queue
+from shared.messages import Message, ParkedMessage, Queue, Reducible
 from shared.ports import Clock, NoNotifications, Notifications, Queues
 
 LADDER_S = (30, 120, 600, 1800, 7200, 21600, 43200)
@@ -57,13 +56,6 @@ class Envelope(Message):
     first_seen_at: datetime
     correlation_id: str
     body: str
-
-
-@runtime_checkable
-class Reducible(Protocol):
-    """What a message means, where that is less than what it says: only the essence goes back to a queue."""
-
-    def essence(self) -> str: ...
 
 
 @dataclass
@@ -129,10 +121,10 @@ class Delivery:
 
     def _open(self, body: bytes) -> Envelope:
         text = body.decode("utf-8", errors="replace")
-        try:
-            return Envelope.model_validate_json(text)
-        except ValueError:
-            return Envelope(ladder=0, first_seen_at=self._clock(), correlation_id=_correlation(text), body=text)
+        if '"ladder"' in text:  # asked first, as most are on the ladder never
+            with suppress(ValueError):
+                return Envelope.model_validate_json(text)
+        return Envelope(ladder=0, first_seen_at=self._clock(), correlation_id=_correlation(text), body=text)
 
     def _next_rung(self, queue: Queue, envelope: Envelope, error: SyncError) -> str:
         tries = envelope.ladder + envelope.short + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -35,6 +36,14 @@ REVIEW = "INBOUND_REVIEW"
 """Code under which a deal is parked that awaits a decision."""
 PARKED_IDS_KEPT = timedelta(days=7)
 """Duplicate detection window of the queue `parked`, the longest there is; the other queues' is ten minutes."""
+
+
+class Reducible(ABC):
+    """A message that means less than it says: only its essence goes back to a queue."""
+
+    @abstractmethod
+    def essence(self) -> str:
+        """The message again, without what nobody needs."""
 
 
 class Message(BaseModel):

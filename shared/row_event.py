@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import DataProblem
+from shared.messages import Reducible
 
 _PRE = "pre"
 _NOBODY = uuid.UUID(int=0)
@@ -25,7 +26,7 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True)
-class RowEvent:
+class RowEvent(Reducible):
     """One change. `target` and `before` hold plain values; lookups are (table, id)."""
 
     message: str

@@ -41,11 +41,12 @@ def place(document: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _member(value: Any, name: str) -> Any:
+    kind: type = type(value)
+    field = _attribute(kind, name)
+    if field is not None:
+        return getattr(value, field)
     if isinstance(value, BaseModel):
-        field = _attribute(type(value), name)
-        if field is not None:
-            return getattr(value, field)
-        value = value.model_extra or {}
+        value = value.model_extra
     if isinstance(value, dict):
         wanted = name.lower()
         return next((content for key, content in value.items() if str(key).lower() == wanted), None)
@@ -59,9 +60,10 @@ def _steps(path: str) -> list[tuple[str, str]]:
 
 
 @cache
-def _attribute(model: type[BaseModel], member: str) -> str | None:
-    """The attribute that holds a member, however JSON spells it."""
-    names = ((info.alias or field, field) for field, info in model.model_fields.items())
+def _attribute(kind: type, member: str) -> str | None:
+    """The attribute that holds a member, however JSON spells it; None for what is no model or has none."""
+    fields = kind.model_fields if issubclass(kind, BaseModel) else {}
+    names = ((info.alias or field, field) for field, info in fields.items())
     return next((field for name, field in names if name.lower() == member.lower()), None)
 
 

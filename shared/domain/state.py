@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,13 +20,14 @@ type Canonical = str | int | bool | tuple[str, ...] | None
 
 COLUMN = "cosell_syncstate"
 _LONG = 120
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def fingerprint(value: Canonical) -> str | None:
     """A short text that is equal exactly when the values are; None for no value."""
     if value is None or value in ("", ()):
         return None
-    text = json.dumps(value, ensure_ascii=False)
+    text = _encode(value)
     return text if len(text) <= _LONG else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -108,8 +110,12 @@ class SyncState(BaseModel):
         return self.model_dump_json(exclude_defaults=True)
 
 
+@lru_cache(maxsize=256)
 def parse(text: str | None) -> SyncState:
-    """The state in a row; an unreadable one counts as empty, so the merge starts without a base as for a new link."""
+    """The state in a row; an unreadable one counts as empty, so the merge starts without a base as for a new link.
+
+    A pair is looked at by several flows, and by a sweep with all of them: the same text is read once.
+    """
     try:
         return SyncState.model_validate_json(text) if text else SyncState()
     except ValidationError:

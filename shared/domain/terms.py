@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
+from shared.domain import opportunity
 from shared.domain.mapping import Mapping, Profile
 
 
@@ -55,6 +57,16 @@ class Terms:
     link_template: str = "https://partner.microsoft.com/dashboard/referrals/v2/deals/{referralId}"
     terminal_grace_s: float = 600
     solution_grace_s: float = 300
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """What one read of an opportunity must bring."""
+        return opportunity.columns(self.mapping)
+
+    @cached_property
+    def related(self) -> Dictionary[str, tuple[str, ...]]:
+        """And of the rows around it."""
+        return opportunity.expand(self.mapping)
 
     def precision(self, currency: str | None) -> int:
         """Decimal places of a currency; 2 where the CRM does not know it."""

@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from shared.connections import Connections
 from shared.domain import audit, marks
-from shared.domain.opportunity import CONTACT, Opportunity, columns, expand
+from shared.domain.opportunity import CONTACT, Opportunity
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
 from shared.domain.row import Values
@@ -29,13 +30,13 @@ ATTEMPTS = 4
 
 def load(connections: Connections, opportunity_id: str) -> Opportunity:
     """The opportunity with its graph; `NotFound` when it does not exist."""
-    mapping, dataverse = connections.terms.mapping, connections.dataverse
-    opportunity = Opportunity(dataverse.get("opportunity", opportunity_id, columns(mapping), expand(mapping)))
+    terms, dataverse = connections.terms, connections.dataverse
+    opportunity = Opportunity(dataverse.get("opportunity", opportunity_id, terms.columns, terms.related))
     if account_id := other_account(opportunity):
         opportunity = replace(
-            opportunity, customer_account=dataverse.get("account", account_id, expand(mapping)["parentaccountid"])
+            opportunity, customer_account=dataverse.get("account", account_id, terms.related["parentaccountid"])
         )
-    if contact_id := other_contact(opportunity, connections.terms):
+    if contact_id := other_contact(opportunity, terms):
         opportunity = replace(opportunity, primary_contact=dataverse.get("contact", contact_id, CONTACT))
     return opportunity
 
@@ -76,6 +77,7 @@ def find(connections: Connections, referral: Referral) -> Opportunity | None:
     return load(connections, rows[0].id) if rows else None
 
 
+@lru_cache(maxsize=1024)
 def guid(text: str | None) -> str | None:
     """The GUID in a text, in the form both systems use, or None."""
     try:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from shared.connections import Connections
 from shared.domain import classify
-from shared.domain.opportunity import CONTACT, Opportunity, columns, expand
+from shared.domain.opportunity import CONTACT, Opportunity
 from shared.domain.referral import Referral
 from shared.domain.row import Row
 from shared.errors import NotFound
@@ -134,8 +134,8 @@ class Pairs:
 
     def _read_rows(self, opportunity_ids: Iterable[str]) -> None:
         """Opportunities with everything around them, as `opportunities.load` reads one."""
-        related = expand(self._terms.mapping)
-        rows = self._read("opportunity", opportunity_ids, columns(self._terms.mapping), related)
+        related = self._terms.related
+        rows = self._read("opportunity", opportunity_ids, self._terms.columns, related)
         read = [Opportunity(row) for row in rows.values()]
         accounts = self._read("account", filter(None, map(other_account, read)), related["parentaccountid"])
         read = [Opportunity(one.row, accounts.get(other_account(one) or "")) for one in read]

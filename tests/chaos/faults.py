@@ -175,6 +175,7 @@ class Random:
         self.counts: Counter[str] = Counter()
         self._random = random.Random(seed)
         self._rates = rates
+        self._faults = [(fault, rate) for fault in Fault if (rate := getattr(rates, fault.value, 0.0))]
         self.on = True
 
     def happens(self, what: str) -> bool:
@@ -188,8 +189,7 @@ class Random:
         if not self.on:
             return None
         point = self._random.random()
-        for fault in Fault:
-            rate = getattr(self._rates, fault.value, 0.0)
+        for fault, rate in self._faults:
             if point < rate:
                 if not _fits(fault, call):
                     return None
