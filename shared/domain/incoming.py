@@ -101,9 +101,9 @@ def identity(referral: Referral, terms: Terms) -> dict[str, Any]:
     }
 
 
-def standing(referral: Referral, terms: Terms, microsofts: Referral | None, *, co_sell: bool = False) -> dict[str, Any]:
-    """Columns that show where the deal stands in Partner Center."""
-    kind = "co_sell" if co_sell else classify.kind(referral, microsofts)
+def standing(referral: Referral, terms: Terms, microsofts: Referral | None) -> dict[str, Any]:
+    """Columns that show where the deal stands in Partner Center; with Microsoft's record it is co-sell, a lead too."""
+    kind = "co_sell" if microsofts else classify.kind(referral)
     columns: dict[str, Any] = {"cosell_referralstatus": f"{referral.status}/{referral.substatus}"}
     if not classify.is_lead(kind):
         columns["cosell_dealtype"] = terms.mapping.option("deal_type", kind)

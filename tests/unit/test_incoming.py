@@ -160,9 +160,10 @@ def test_standing(changes: dict[str, Any], dealtype: int | None) -> None:
 
 def test_standing_with_microsofts_record() -> None:
     own = pairs.referral({"inviteContext": None, SHARE: False})
+    lead = pairs.referral({"type": "Independent", "qualification": "Direct", "inviteContext": None})
     microsofts = pairs.referral({"organizationId": "msft"})
-    assert incoming.standing(own, pairs.terms(), microsofts)["cosell_dealtype"] == 100000002
-    assert incoming.standing(own, pairs.terms(), None, co_sell=True)["cosell_dealtype"] == 100000002
+    for referral in (own, lead):
+        assert incoming.standing(referral, pairs.terms(), microsofts)["cosell_dealtype"] == 100000002
 
 
 @pytest.mark.parametrize(
