@@ -7,7 +7,9 @@ that type among the additional requirements). Reading an absent or odd place giv
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +19,9 @@ _STEP = re.compile(r"(\w+)(?:\[([\w ]+)\])?")
 
 def reach(source: Any, path: str) -> Any:
     """The value at `path`, or None."""
+    kind: type = type(source)
+    if straight := _straight(kind, path):
+        return straight(source)
     value = source
     for name, key in _steps(path):
         value = _member(value, name)
@@ -51,6 +56,19 @@ def _member(value: Any, name: str) -> Any:
         wanted = name.lower()
         return next((content for key, content in value.items() if str(key).lower() == wanted), None)
     return None
+
+
+@cache
+def _straight(kind: Any, path: str) -> Callable[[Any], Any] | None:
+    """How to come to `path` where all on the way are declared members of models, as on most paths."""
+    way: list[str] = []
+    for name, key in _steps(path):
+        field = _attribute(kind, name) if isinstance(kind, type) else None
+        if key or field is None:
+            return None
+        way.append(field)
+        kind = kind.model_fields[field].annotation
+    return attrgetter(".".join(way))
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -101,5 +102,6 @@ def _who(key: str) -> str:
     return key.partition(".")[0]
 
 
+@lru_cache(maxsize=1024)
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -31,16 +31,21 @@ _FIRST_YEAR = 1754
 """Dataverse holds no moment before 1753; .NET writes 0001-01-01 where it means none."""
 
 
+_WORDS = (str, int, float, Decimal)
+"""What stands for a text or a number."""
+_OBJECTS = (dict, BaseModel)
+
+
 def _text(value: Any) -> str | None:
     """None, blank and non-text all mean "no value"; numbers become text (salesStage comes as 40 or "40")."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _WORDS):
         return None
     text = texts.whole_characters(str(value))
     return text if text.strip() else None
 
 
 def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _WORDS):
         return None
     try:
         number = Decimal(str(value))
@@ -77,11 +82,11 @@ def _flag(value: Any) -> bool | None:
 def _objects(value: Any) -> list[Any]:
     """A list of objects; null, {}, a single object and stray scalars occur in real answers."""
     items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, dict | BaseModel) and item]
+    return [item for item in items if isinstance(item, _OBJECTS) and item]
 
 
 def _object(value: Any) -> Any:
-    return value if isinstance(value, dict | BaseModel) else {}
+    return value if isinstance(value, _OBJECTS) else {}
 
 
 Text = Annotated[str | None, BeforeValidator(_text)]
@@ -100,6 +105,8 @@ class Wire(BaseModel):
     def _fold_case(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
+        if data.keys() <= _names(cls):
+            return data
         known = _members(cls)
         folded: dict[str, Any] = {}
         for key, value in data.items():
@@ -107,6 +114,12 @@ class Wire(BaseModel):
             if name not in folded or key == name:
                 folded[name] = value
         return folded
+
+
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    """The members as the model spells them."""
+    return frozenset(_members(model).values())
 
 
 @cache

@@ -65,8 +65,11 @@ def column_of(opportunity: Opportunity, row: MappingRow, _terms: Terms) -> Any:
     return opportunity.row.values.get(row.column)
 
 
+_NO_TEXT = (bool, dict, list)
+
+
 def text_of(value: Any) -> str | None:
-    if value is None or isinstance(value, bool | dict | list):
+    if value is None or isinstance(value, _NO_TEXT):
         return None
     return texts.normal(str(value)) or None
 

@@ -11,18 +11,18 @@ class VirtualClock:
     """`shared.ports.Clock`. Never goes backwards unless `set` says so."""
 
     def __init__(self, start: datetime = START) -> None:
-        self._now = start
+        self.set(start)
 
     def __call__(self) -> datetime:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        self.set(self._now + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> None:
         """For clock jumps, in either direction."""
-        self._now = moment
+        self._now, self._seconds = moment, moment.timestamp()
 
     def monotonic(self) -> float:
         """Seconds, for what counts time and knows no dates."""
-        return self._now.timestamp()
+        return self._seconds
