@@ -19,8 +19,7 @@ _STEP = re.compile(r"(\w+)(?:\[([\w ]+)\])?")
 
 def reach(source: Any, path: str) -> Any:
     """The value at `path`, or None."""
-    kind: type = type(source)
-    if straight := _straight(kind, path):
+    if straight := _straight(source.__class__, path):
         return straight(source)
     value = source
     for name, key in _steps(path):
@@ -46,8 +45,7 @@ def place(document: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _member(value: Any, name: str) -> Any:
-    kind: type = type(value)
-    field = _attribute(kind, name)
+    field = _attribute(value.__class__, name)
     if field is not None:
         return getattr(value, field)
     if isinstance(value, BaseModel):

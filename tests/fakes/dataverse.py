@@ -274,9 +274,8 @@ class FakeDataverse(Calls):
         return {key: self._related(definition, row, key, asked) for key, asked in (expand or {}).items()}
 
     def _related(self, definition: Definition, row: Stored, key: str, columns: Sequence[str]) -> Row | list[Row] | None:
-        children = {child: column for child, column, _ in definition.children}
-        if key in children:
-            ids = sorted(self.rows.equal(key, children[key], row[definition.key]))
+        if column := definition.child_columns.get(key):
+            ids = sorted(self.rows.equal(key, column, row[definition.key]))
             target = definition_of(key)
             return [_row(target, self.rows.all(key)[child_id], columns, {}) for child_id in ids]
         field_of(definition, key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ class Definition:
     reasons: dict[int, int]
     """Status reason → state; the first of a state is its default."""
     children: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @cached_property
+    def child_columns(self) -> dict[str, str]:
+        """Referencing table → its lookup column."""
+        return {child: column for child, column, _ in self.children}
 
 
 @cache
