@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ def test_one_read_brings_every_mapped_column_once() -> None:
 def test_the_fallback_of_the_deal_value_is_read_too() -> None:
     mapping = pairs.mapping().model_copy(update={"deal_value_fallback": "budgetamount"})
     assert set(columns(mapping)) - set(columns(pairs.mapping())) == {"budgetamount"}
+
+
+def test_terms_say_what_to_read_for_their_own_mapping() -> None:
+    known = pairs.terms()
+    assert (known.columns, known.related) == (columns(pairs.mapping()), expand(pairs.mapping()))
+    other = replace(known, mapping=pairs.mapping().model_copy(update={"deal_value_fallback": "budgetamount"}))
+    assert set(other.columns) - set(known.columns) == {"budgetamount"}
 
 
 def test_related_rows_bring_what_rules_and_documents_need() -> None:
