@@ -7,6 +7,8 @@ import re
 CONTINUED = "… [continued in a note]"
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f]")
 """All but tab and line feed."""
+_HALF = re.compile("[\ud800-\udfff]")
+"""A surrogate, alone or beside its other half."""
 
 
 def units(text: str) -> int:
@@ -16,7 +18,9 @@ def units(text: str) -> int:
 
 def whole_characters(text: str) -> str:
     """The text with each lone surrogate, which JSON can carry but UTF-8 cannot, replaced by the replacement sign."""
-    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def normal(text: str) -> str:
