@@ -1,7 +1,10 @@
-"""When is the whole sandbox at rest? When no part has anything left to do, seen twice in a row.
+"""When is the whole sandbox at rest? When no part has anything left to do, and nothing happened while they were asked.
 
-Twice, because a message can be on its way between two parts while each of them is asked. Messages in `parked` do not
-count: they wait for a person. Scheduled messages do, unless the caller leaves them out: a debounced change is one.
+The parts are asked one after the other, so a message can slip from one that is still to be asked to one that was. Hence
+two rounds: each part says with its answer how much it has done so far, and when all answers of two rounds are equal,
+each part was all the time between the rounds as it said, hence all of them at one moment. Each hands a message on
+before it lets go of it, so that at no moment nobody has it. Messages in `parked` do not count: they wait for a person.
+Scheduled messages do, unless the caller leaves them out: a debounced change is one.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import requests
 
 from sandbox.layout import Layout
 
-_PAUSE_S = 0.05
+_PAUSE_S = 0.02
+_LONGEST_QUESTION_S = 2.0
+"""The broker answers when its queues are at rest, or after this time."""
 
 
 class StillBusy(TimeoutError):
@@ -22,38 +27,49 @@ class StillBusy(TimeoutError):
 
 
 def wait_idle(layout: Layout, http: requests.Session, within_s: float, *, scheduled: bool = True) -> None:
-    """Return when two rounds in a row found nothing to do. `scheduled`: messages with a start time count as work."""
+    """Return when two equal rounds found nothing to do. `scheduled`: messages with a start time count as work."""
     give_up_at = time.monotonic() + within_s
-    quiet = 0
+    before: list[Any] | None = None
     while True:
-        busy = next(_busy(layout, http, scheduled=scheduled), None)
-        quiet = 0 if busy else quiet + 1
-        if quiet == 2:
+        left_s = give_up_at - time.monotonic()
+        answers, busy = [], False
+        for answer, moves in _asked(layout, http, scheduled=scheduled, patience_s=left_s):
+            answers.append(answer)
+            if busy := bool(moves):
+                break
+        if not busy and answers == before:
             return
-        if busy and time.monotonic() > give_up_at:
-            everything = "; ".join(_busy(layout, http, scheduled=scheduled)) or busy
-            raise StillBusy(f"Not at rest after {within_s:.0f} s: {everything}.")
-        time.sleep(_PAUSE_S)
+        if left_s <= 0 and (busy or before is not None):
+            found = [phrase for _, moves in _asked(layout, http, scheduled=scheduled) for phrase in moves]
+            raise StillBusy(f"Not at rest after {within_s:.0f} s: {'; '.join(found) or 'messages come and go'}.")
+        before = None if busy else answers
+        if busy:
+            time.sleep(_PAUSE_S)
 
 
-def _busy(layout: Layout, http: requests.Session, *, scheduled: bool) -> Iterator[str]:
-    """What moves right now, one phrase each; a part that does not answer counts as busy.
+def _asked(
+    layout: Layout, http: requests.Session, *, scheduled: bool, patience_s: float = 0.0
+) -> Iterator[tuple[Any, list[str]]]:
+    """Each part's answer and what moves there, one phrase each; a part that does not answer counts as busy.
 
-    Asked one after the other, the most likely first: whoever only wants to know whether anything moves stops there.
+    The most likely first.
     """
+    wait_s = max(0.0, min(patience_s, _LONGEST_QUESTION_S))
+    rest = f"/idle?without=parked&scheduled={str(scheduled).lower()}&within_s={wait_s:.3f}"
     questions: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
-        "broker": (f"{layout.broker_admin_url}/queues", lambda queues: _of_queues(queues, scheduled=scheduled)),
+        "broker": (layout.broker_admin_url + rest, lambda answer: _of_queues(answer["queues"], scheduled=scheduled)),
         "host": (f"{layout.host_url}/admin/host/invocations", _of_host),
         "dataverse": (f"{layout.dataverse_url}/_sim/idle", _of_simulator("Dataverse")),
         "partner_center": (f"{layout.partner_center_url}/_sim/idle", _of_simulator("Partner Center")),
     }
     for part, (url, judge) in questions.items():
         try:
-            answer = http.get(url, headers={"x-functions-key": layout.host_key}, timeout=5)
-            answer.raise_for_status()
-            yield from judge(answer.json())
+            reply = http.get(url, headers={"x-functions-key": layout.host_key}, timeout=5)
+            reply.raise_for_status()
+            answer = reply.json()
+            yield answer, judge(answer)
         except requests.RequestException as error:
-            yield f"{part} does not answer ({type(error).__name__})"
+            yield None, [f"{part} does not answer ({type(error).__name__})"]
 
 
 def _of_simulator(name: str) -> Callable[[Any], list[str]]:

@@ -6,6 +6,7 @@ as everything of the sandbox's own. The requests are listed in docs/sandbox.md.
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +36,16 @@ class Advance(BaseModel):
     advance_s: float = Field(ge=0)
 
 
+class Idle(BaseModel):
+    """Query of GET /idle. `scheduled`: such messages count as movement; `without`: a queue that does not count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheduled: bool = False
+    without: str = ""
+    within_s: float = Field(default=0, ge=0, le=30)
+
+
 class Admin:
     """The endpoints over one broker."""
 
@@ -46,6 +57,7 @@ class Admin:
         return Starlette(
             routes=[
                 Route("/queues", self.queues),
+                Route("/idle", self.idle),
                 Route("/queues/{name}/messages", self.messages),
                 Route("/queues/{name}", self.purge, methods=["DELETE"]),
                 Route("/clock", self.clock, methods=["POST"]),
@@ -59,6 +71,24 @@ class Admin:
         """`{name: {active, scheduled, deferred, locked, dead_letter}}`; every message is in one of them."""
         self._broker.namespace.run_due()
         return JSONResponse(self._broker.namespace.counts())
+
+    async def idle(self, request: Request) -> JSONResponse:
+        """`{idle, sent, queues}`: at once when nothing is active or locked, else when that is so, or after `within_s`.
+
+        `sent` is how many messages have come to any queue so far: equal answers say that none came in between.
+        """
+        asked = Idle.model_validate(dict(request.query_params))
+        states = ("active", "locked", "scheduled") if asked.scheduled else ("active", "locked")
+        give_up_at = time.monotonic() + asked.within_s
+        namespace = self._broker.namespace
+        while True:
+            namespace.run_due()
+            queues = namespace.counts()
+            idle = not any(queues[name][state] for name in queues if name != asked.without for state in states)
+            left_s = give_up_at - time.monotonic()
+            if idle or left_s <= 0:
+                return JSONResponse({"idle": idle, "sent": namespace.sent, "queues": queues})
+            await self._broker.next_turn(left_s)
 
     async def messages(self, request: Request) -> JSONResponse:
         """The messages, oldest first; `?dead_letter=true` those of the dead-letter queue, `?limit=` at most (1000)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
+from contextlib import suppress
 
 from sandbox.broker.connection import Connection
 from sandbox.broker.engine import Queue
@@ -34,6 +35,7 @@ class Broker:
         self._writers: dict[Connection, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn_planned = False
+        self._turned = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails when the store does: what was not written must not be served on."""
@@ -93,6 +95,13 @@ class Broker:
         for connection in self._writers:
             self._write(connection)
         self._set_timer()
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    async def next_turn(self, within_s: float) -> None:
+        """Return after the next turn, or when the time is up: whoever waits for a state looks again then."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._turned.wait(), within_s)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self)

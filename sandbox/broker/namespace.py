@@ -45,6 +45,11 @@ class Namespace:
         """Every queue, dead-letter queues included."""
         return self._queues.values()
 
+    @property
+    def sent(self) -> int:
+        """How many messages have come so far, duplicates that were dropped included."""
+        return sum(queue.last_number for queue in self._queues.values())
+
     def find(self, path: str) -> Queue:
         """The queue at a path such as `parked` or `parked/$DeadLetterQueue`; `NotFound` when there is none."""
         queue = self._queues.get(path.lower())

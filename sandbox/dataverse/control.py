@@ -30,7 +30,7 @@ def routes(env: Environment, outbox: Outbox) -> list[Route]:
         waiting = env.store.queues_waiting()
         pending = sum(waiting.values())
         still = pending == 0 or env.events.mode == "stopped"  # while stopped, nothing will move
-        return JSONResponse({"idle": still, "pending": pending, "queues": waiting})
+        return JSONResponse({"idle": still, "posted": env.store.posted(), "pending": pending, "queues": waiting})
 
     async def rows(request: Request) -> Response:
         table = _table(env, request.path_params["table"])

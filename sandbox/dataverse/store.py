@@ -256,6 +256,12 @@ class Store:
             found = self._database.execute("SELECT queue, COUNT(*) FROM outbox GROUP BY queue").fetchall()
         return dict(found)
 
+    def posted(self) -> int:
+        """How many messages were ever kept for sending."""
+        with self._lock:
+            found = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return 0 if found is None else int(found[0])
+
     def postpone(self, n: int, due: float) -> None:
         with self._lock:
             self._database.execute("UPDATE outbox SET due = ?, attempts = attempts + 1 WHERE n = ?", (due, n))

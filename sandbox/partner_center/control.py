@@ -96,7 +96,9 @@ class Control:
         return JSONResponse({"queued": len(chosen)})
 
     async def idle(self, request: Request) -> Response:
-        return JSONResponse({"idle": self._sender.idle(), "pending": self._store.count_pending()})
+        events, attempts = self._store.numbers()
+        told = {"events": events, "attempts": attempts, "pending": self._store.count_pending()}
+        return JSONResponse({"idle": self._sender.idle(), **told})
 
     async def registration(self, request: Request) -> Response:
         registration = self._events.registration()

@@ -165,6 +165,11 @@ class Store:
     def count_pending(self) -> int:
         return int(self._database.execute("SELECT count(*) FROM events WHERE state = 'pending'").fetchone()[0])
 
+    def numbers(self) -> tuple[int, int]:
+        """How many events were ever raised, and how many attempts made to deliver one."""
+        given = dict(self._database.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+        return given.get("events", 0), given.get("deliveries", 0)
+
     def add_delivery(
         self, event: Event, attempt: int, at: str, status: int | None, error: str | None, duration_ms: float
     ) -> None:

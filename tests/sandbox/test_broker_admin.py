@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,6 +88,35 @@ def test_messages_are_shown_with_what_matters(
     assert len(broker.ask("GET", f"/queues/{QUEUE}/messages?limit=0")) == 0
 
 
+def test_rest_is_said_when_it_comes(
+    broker: BrokerProcess, sender: ServiceBusSender, receiver: ServiceBusReceiver
+) -> None:
+    before = broker.ask("GET", "/idle")
+    assert (before["idle"], before["queues"]) == (True, broker.ask("GET", "/queues"))
+    sender.send_messages(ServiceBusMessage("x"))
+    busy = broker.ask("GET", "/idle")
+    assert (busy["idle"], busy["sent"], busy["queues"][QUEUE]["active"]) == (False, before["sent"] + 1, 1)
+    assert broker.ask("GET", f"/idle?without={QUEUE}")["idle"] is True
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(broker.ask, "GET", "/idle?within_s=10")
+        (message,) = receiver.receive_messages(max_wait_time=5)
+        assert not waiting.done()
+        begun = time.monotonic()
+        receiver.complete_message(message)
+        assert waiting.result()["idle"] is True
+    assert time.monotonic() - begun < 5, "the answer comes with the rest, not with the end of the time"
+    assert broker.ask("GET", "/idle")["sent"] == busy["sent"], "a message that went is still counted"
+
+
+def test_what_is_scheduled_moves_if_asked_for(broker: BrokerProcess, sender: ServiceBusSender) -> None:
+    sender.schedule_messages(ServiceBusMessage("later"), datetime.now(UTC) + timedelta(seconds=30))
+    assert broker.ask("GET", "/idle")["idle"] is True
+    assert broker.ask("GET", "/idle?scheduled=true")["idle"] is False
+    assert broker.ask("GET", "/idle?within_s=0.1&scheduled=true")["idle"] is False
+    broker.ask("DELETE", f"/queues/{QUEUE}")
+    assert broker.ask("GET", "/idle?scheduled=true")["idle"] is True
+
+
 def test_a_purge_removes_everything(broker: BrokerProcess, sender: ServiceBusSender) -> None:
     sender.send_messages([ServiceBusMessage("a", message_id="same"), ServiceBusMessage("b")])
     assert broker.ask("DELETE", f"/queues/{QUEUE}") == {"removed": 2}
@@ -107,6 +137,8 @@ def test_the_options_hold(broker: BrokerProcess, sender: ServiceBusSender, recei
     ("method", "path", "body", "status", "sentence"),
     [
         ("GET", "/queues/nothing/messages", None, 404, "There is no queue 'nothing'; the queues are partner-center"),
+        ("GET", "/idle?within_s=long", None, 400, "The request is not understood: within_s: "),
+        ("GET", "/idle?parked=no", None, 400, "The request is not understood: parked: "),
         ("DELETE", "/queues/nothing", None, 404, "There is no queue 'nothing'"),
         ("GET", "/queues/parked/messages?limit=many", None, 400, "limit is a number of messages, not 'many'."),
         ("POST", "/clock", {"advance": 1}, 400, "advance_s: Field required"),

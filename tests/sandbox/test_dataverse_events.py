@@ -344,7 +344,9 @@ def test_dropped_stopped_and_delayed_messages(crm: Crm, deal: str) -> None:
     assert crm.contexts() == []
     crm.sim("PUT", "/events", {"mode": "stopped"})
     change(crm, deal, name="Waiting")
-    assert crm.sim("GET", "/idle") == {"idle": True, "pending": 1, "queues": {"dynamics-365-opportunities": 1}}
+    stopped = crm.sim("GET", "/idle")
+    assert (stopped["idle"], stopped["pending"]) == (True, 1)
+    assert stopped["queues"] == {"dynamics-365-opportunities": 1}
     (job,) = crm.get("/asyncoperations?$filter=statuscode ne 30")["value"]
     assert crm.arrived() == []
     crm.sim("PUT", "/events", {"mode": "normal"})

@@ -15,6 +15,7 @@ import pytest
 import requests
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 
+from sandbox.host.queue_trigger import without_keep_alive
 from tests.sandbox.host_process import Child, Host, wait_for
 
 EVENTS, PARKED = "partner-center-events", "parked"
@@ -70,6 +71,18 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     pair.host.start()
     yield pair
     pair.close()
+
+
+def test_nobody_but_the_slot_reads_from_its_connection() -> None:
+    connection = "Endpoint=sb://127.0.0.1;SharedAccessKeyName=n;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;"
+    with ServiceBusClient.from_connection_string(connection) as client:
+        ordinary, quiet = client.get_queue_receiver(EVENTS), client.get_queue_receiver(EVENTS)
+        without_keep_alive(quiet)
+        intervals_s = []
+        for receiver in (ordinary, quiet):
+            receiver._create_handler(None)
+            intervals_s.append(receiver._handler._keep_alive_interval)
+    assert intervals_s == [5, 0], "the SDK's own interval, and none"
 
 
 def test_a_message_has_the_shape_of_the_real_host(pair: Pair) -> None:
