@@ -1,8 +1,7 @@
-"""Worlds for the acceptance tests: started when first asked for, kept to the last of them, tidied after each."""
+"""Worlds for the acceptance tests: those of one world run one after the other, and it stops when another is needed."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,23 +9,24 @@ import pytest
 
 pytest.register_assert_rewrite("tests.acceptance.world")
 
-from tests.acceptance.profiles import LIMITED  # noqa: E402 - after the rewriting was asked for
+from tests.acceptance.profiles import LIMITED, profile_of, settings_of  # noqa: E402 - after rewriting was asked for
 from tests.acceptance.world import World, Worlds  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each world on one worker only, so that it starts once: the plain one of `extended` here, the others there."""
-    for item in items:
-        if "tests/acceptance/" in item.nodeid and isinstance(item, pytest.Function):
-            profile = item.callspec.params.get("world") if hasattr(item, "callspec") else None
-            asks_for_variants = {"worlds", "limited"} & inspect.signature(item.function).parameters.keys()
-            kind = "variants" if asks_for_variants or profile == "parity" else "plain"
-            item.add_marker(pytest.mark.xdist_group(f"acceptance-{kind}"))
+    """By world, each on one worker only, so that it starts once: the plain one of `extended` here, the others there."""
+    ours = [item for item in items if "tests/acceptance/" in item.nodeid]
+    worlds = {item: (profile_of(item), sorted(settings_of(item).items())) for item in ours}
+    for item, world in worlds.items():
+        kind = "plain" if world == ("extended", []) else "variants"
+        item.add_marker(pytest.mark.xdist_group(f"acceptance-{kind}"))
+    in_order = iter(sorted(ours, key=worlds.__getitem__))  # those of one world stay as they were
+    items[:] = [next(in_order) if item in worlds else item for item in items]
 
 
 @pytest.fixture(scope="package")
 def all_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
-    """Every variant of this process; stopped at its end."""
+    """Every world of this process; stopped at its end."""
     running = Worlds(lambda: tmp_path_factory.mktemp("sandbox"))
     yield running
     running.stop()
@@ -34,15 +34,15 @@ def all_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
 
 @pytest.fixture
 def worlds(all_worlds: Worlds) -> Iterator[Worlds]:
-    """`worlds(profile="extended", **settings) -> World`."""
+    """`worlds(profile, settings) -> World`."""
     yield all_worlds
     all_worlds.tidy()
 
 
 @pytest.fixture
 def world(worlds: Worlds, request: pytest.FixtureRequest) -> World:
-    """The default variant of the profile that `profiles.both_profiles` names, else of `extended`."""
-    return worlds(getattr(request, "param", "extended"))
+    """The world that the test's marks ask for (`tests.acceptance.profiles`)."""
+    return worlds(profile_of(request.node), settings_of(request.node))
 
 
 @pytest.fixture(scope="package")
@@ -58,7 +58,7 @@ def limited(worlds: Worlds, overlay: Path) -> Callable[..., World]:
     """`limited(mapping=None) -> World`: the variant `LIMITED`; another mapping starts its host again."""
 
     def world(mapping: str | None = None) -> World:
-        found = worlds(**LIMITED, FIELD_MAPPING_FILE=overlay)
+        found = worlds("extended", {**LIMITED, "FIELD_MAPPING_FILE": overlay})
         if mapping not in (None, overlay.read_text(encoding="utf-8")):
             overlay.write_text(str(mapping), encoding="utf-8")
             found.sandbox.restart("host")

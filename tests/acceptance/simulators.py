@@ -50,14 +50,22 @@ class Simulators:
         self.layout: Layout = sandbox.layout
         self._http = connection(self.layout)
         self._ordinary: dict[tuple[Part, str], Json] = {}
+        self._touched: set[str] = set()
+        """Parts that were told something since their faults were removed and their switches restored."""
 
     def remember_switches(self) -> None:
-        """What the switches say now is what `restore_switches` brings back."""
+        """What the switches say now is what `undo` brings back."""
         self._ordinary = {place: self._sim(place[0], "GET", place[1]).json() for place in _SWITCHES}
 
-    def restore_switches(self) -> None:
+    def undo(self) -> None:
+        """No faults and ordinary switches, wherever a test may have changed them."""
+        touched = set(self._touched)
+        for part in touched:
+            self._remove_faults(part)
         for (part, path), switches in self._ordinary.items():
-            self._sim(part, "PUT", path, json=switches)
+            if part in touched:
+                self._sim(part, "PUT", path, json=switches)
+        self._touched.clear()
 
     def close(self) -> None:
         self._http.close()
@@ -103,8 +111,13 @@ class Simulators:
         return int(next(one["fired"] for one in listed.json() if one["id"] == fault_id))
 
     def clear_faults(self) -> None:
-        self._broker("DELETE", "/faults")
-        for part in SIMULATORS:
+        for part in (*SIMULATORS, "broker"):
+            self._remove_faults(part)
+
+    def _remove_faults(self, part: str) -> None:
+        if part == "broker":
+            self._broker("DELETE", "/faults")
+        else:
             self._sim(part, "DELETE", "/_sim/faults")
 
     def advance(self, part: Part | Literal["all"], seconds: float) -> None:
@@ -177,10 +190,14 @@ class Simulators:
             self._broker("DELETE", f"/queues/{queue}")
 
     def _sim(self, part: str, method: str, path: str, **arguments: Any) -> Response:
+        if method != "GET":
+            self._touched.add(part)
         address = f"https://localhost:{self.layout.ports[part]}"
         return _ok(self._http.request(method, f"{address}{path}", timeout=30, **arguments))
 
     def _broker(self, method: str, path: str, **arguments: Any) -> Response:
+        if method != "GET":
+            self._touched.add("broker")
         return _ok(self._http.request(method, f"{self.layout.broker_admin_url}{path}", timeout=30, **arguments))
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.profiles import profile_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "docs/acceptance.md"
 IDS = tuple(
@@ -91,22 +93,20 @@ def proofs(items: Iterable[pytest.Item]) -> list[Proof]:
             key = (f"AT-{match[1]}", item.path.relative_to(ROOT).as_posix(), item.originalname)
             found.setdefault(key, []).append(item)
     return [
-        Proof(id_, _sentence(same[0]), path, name, _profiles(same), any(_excused(item) for item in same))
+        Proof(
+            id_,
+            _sentence(same[0]),
+            path,
+            name,
+            tuple(sorted(set(map(profile_of, same)))),
+            any(_excused(item) for item in same),
+        )
         for (id_, path, name), same in sorted(found.items())
     ]
 
 
 def _sentence(item: pytest.Function) -> str:
     return " ".join((item.function.__doc__ or "").partition("\n\n")[0].split())
-
-
-def _profiles(items: Sequence[pytest.Function]) -> tuple[str, ...]:
-    named = {item.callspec.params.get("world", item.callspec.params.get("profile")) for item in items if _varies(item)}
-    return tuple(sorted(str(name) for name in named if name)) or ("extended",)
-
-
-def _varies(item: pytest.Function) -> bool:
-    return hasattr(item, "callspec")
 
 
 def _excused(item: pytest.Function) -> bool:

@@ -15,8 +15,8 @@ import pytest
 from sandbox.clients import HELP_PROOF_OF_CONCEPT, connection
 from sandbox.partner_center.signing import Signing
 from sandbox.supervisor import WEBHOOK_EVENTS
-from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
-from tests.acceptance.world import REFERRALS, Json, World, Worlds
+from tests.acceptance.profiles import another_way, both_profiles
+from tests.acceptance.world import REFERRALS, Json, World
 
 pytestmark = pytest.mark.sandbox
 
@@ -127,9 +127,9 @@ def test_AT_A05_overwritten_registration_raises_an_alarm(unregistered: World) ->
     assert registration(world) == before
 
 
-def test_AT_A05_overwritten_registration_heals_when_asked_to(worlds: Worlds) -> None:
+@another_way
+def test_AT_A05_overwritten_registration_heals_when_asked_to(world: World) -> None:
     """With self-healing on, the hourly look takes our registration back."""
-    world = worlds(**ANOTHER_WAY)
     world.start_over()
     register(world, ELSEWHERE, test=False)
 

@@ -6,8 +6,8 @@ import pytest
 
 from sandbox.clients import HELP_PROOF_OF_CONCEPT, Refused
 from tests.acceptance.deal_checks import assert_shared, solution_ids
-from tests.acceptance.profiles import OUR_WAY, profiles
-from tests.acceptance.world import REFERRALS, World, Worlds
+from tests.acceptance.profiles import both_profiles, our_way
+from tests.acceptance.world import REFERRALS, World
 
 pytestmark = pytest.mark.sandbox
 
@@ -83,10 +83,10 @@ def test_AT_B17_only_the_failed_invitation_is_repeated(world: World) -> None:
     assert len(world.microsofts_of(deal)) == 1
 
 
-@profiles
-def test_AT_B18_marks_switched_off(worlds: Worlds, profile: str) -> None:
+@our_way
+@both_profiles
+def test_AT_B18_marks_switched_off(world: World) -> None:
     """Our administrator wants no marks: names stay as they were typed, everything else is as usual."""
-    world = worlds(profile, **OUR_WAY)
     good = world.new_deal(name="Plain name", account={"new_iso2": "NO"}, new_tcv=1000)
     bad = world.new_deal(name="Plain name too", account={"new_iso2": "N"}, new_tcv=1000)
     world.settle()
@@ -99,20 +99,20 @@ def test_AT_B18_marks_switched_off(worlds: Worlds, profile: str) -> None:
     assert "COUNTRY_INVALID" in world.audit(bad)[0]
 
 
-@profiles
-def test_AT_B19_deal_value_from_another_column(worlds: Worlds, profile: str) -> None:
+@our_way
+@both_profiles
+def test_AT_B19_deal_value_from_another_column(world: World) -> None:
     """We keep the deal's value in a column of our own."""
-    world = worlds(profile, **OUR_WAY)
     deal = world.new_deal(account={"new_iso2": "NO"}, new_tcv=1000, estimatedvalue=5)
     world.settle()
 
     assert world.own_of(deal)["details"]["dealValue"] == 1000
 
 
-@profiles
-def test_AT_B20_country_from_another_column(worlds: Worlds, profile: str) -> None:
+@our_way
+@both_profiles
+def test_AT_B20_country_from_another_column(world: World) -> None:
     """Our accounts keep the country code in a column of our own; the address says it in words."""
-    world = worlds(profile, **OUR_WAY)
     deal = world.new_deal(account={"new_iso2": "NO", "address1_country": "Norway"}, new_tcv=1000)
     world.settle()
 

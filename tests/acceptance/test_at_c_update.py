@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.deal_checks import CO_SELL, IN_SYNC, NOT_VISIBLE, VISIBLE, is_marked
-from tests.acceptance.profiles import OUR_WAY, both_profiles, profiles
-from tests.acceptance.world import World, Worlds
+from tests.acceptance.profiles import both_profiles, our_way
+from tests.acceptance.world import World
 
 pytestmark = pytest.mark.sandbox
 
@@ -92,10 +92,10 @@ def test_AT_C05_new_name(world: World) -> None:
     assert world.opportunity(deal)["cosell_syncstatus"] == IN_SYNC
 
 
-@profiles
-def test_AT_C05_new_name_where_it_may_be_sent(worlds: Worlds, profile: str) -> None:
+@our_way
+@both_profiles
+def test_AT_C05_new_name_where_it_may_be_sent(world: World) -> None:
     """Our administrator found that Partner Center takes new names: mine is sent, without a note."""
-    world = worlds(profile, **OUR_WAY)
     deal = world.shared_deal(account={"new_iso2": "NO"}, new_tcv=1000)
 
     world.seller.update("opportunities", deal, name="A better name")

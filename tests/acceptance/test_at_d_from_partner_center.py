@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from tests.acceptance.found import accounts_named, opportunities_carrying, opportunities_named
-from tests.acceptance.profiles import ANOTHER_WAY, both_profiles, profiles
-from tests.acceptance.world import Json, World, Worlds, unique
+from tests.acceptance.profiles import another_way, both_profiles
+from tests.acceptance.world import Json, World, unique
 
 pytestmark = pytest.mark.sandbox
 
@@ -233,10 +233,10 @@ def test_AT_D10_lead_accepted(world: World) -> None:
     assert world.referral(own["id"])["externalReferenceId"] == row["opportunityid"]
 
 
-@profiles
-def test_AT_D11_only_shared_deals_wanted(worlds: Worlds, profile: str) -> None:
+@another_way
+@both_profiles
+def test_AT_D11_only_shared_deals_wanted(world: World) -> None:
     """We only want co-sell: leads and private deals stay in Partner Center, deals shared with Microsoft come."""
-    world = worlds(profile, **ANOTHER_WAY)
     lead = world.inbound(kind="marketplace-lead")
     private = world.created_in_portal(consent={"consentToShareReferralWithMicrosoftSellers": False})
     partner_led = world.created_in_portal()
@@ -250,10 +250,10 @@ def test_AT_D11_only_shared_deals_wanted(worlds: Worlds, profile: str) -> None:
     assert world.pc_writes(lead["id"]) == world.pc_writes(private["id"]) == 0
 
 
-@profiles
-def test_AT_D12_only_shared_deals_wanted_the_other_way(worlds: Worlds, profile: str) -> None:
+@another_way
+@both_profiles
+def test_AT_D12_only_shared_deals_wanted_the_other_way(world: World) -> None:
     """That switch is about what comes in: my own deal without Microsoft's help still goes to Partner Center."""
-    world = worlds(profile, **ANOTHER_WAY)
     deal = world.shared_deal()
 
     assert world.own_of(deal)["status"] == "Active"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.found import closings
-from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
-from tests.acceptance.world import Json, World, Worlds, unique
+from tests.acceptance.profiles import another_way, both_profiles
+from tests.acceptance.world import Json, World, unique
 
 pytestmark = pytest.mark.sandbox
 
@@ -48,9 +48,9 @@ def test_AT_E09_won(world: World) -> None:
     assert world.opportunity(deal)["statecode"] == WON
 
 
-def test_AT_E10_won_by_mistake(worlds: Worlds) -> None:
+@another_way
+def test_AT_E10_won_by_mistake(world: World) -> None:
     """I won it by mistake and reopened it at once: Partner Center never hears of it."""
-    world = worlds(**ANOTHER_WAY)
     deal = world.shared_deal()
     own = world.own_of(deal)["id"]
     writes = world.pc_writes(own)

@@ -14,8 +14,8 @@ from tests.acceptance.found import (
     opportunities_named,
     runs,
 )
-from tests.acceptance.profiles import ANOTHER_WAY, both_profiles
-from tests.acceptance.world import World, Worlds, unique
+from tests.acceptance.profiles import another_way, both_profiles
+from tests.acceptance.world import World, unique
 
 pytestmark = pytest.mark.sandbox
 
@@ -147,9 +147,9 @@ def test_AT_F06_same_field_at_once(world: World, last: str) -> None:
     assert replaced in told[0]
 
 
-def test_AT_F06_conflicts_left_to_people(worlds: Worlds) -> None:
+@another_way
+def test_AT_F06_conflicts_left_to_people(world: World) -> None:
     """We want to decide ourselves: both values stay until somebody makes them equal, and the row says so."""
-    world = worlds(**ANOTHER_WAY)
     deal = world.shared_deal()
     own = world.own_of(deal)["id"]
     both_silent(world)

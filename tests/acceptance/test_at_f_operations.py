@@ -10,7 +10,8 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.command_line import admin
 from tests.acceptance.found import CRM_FLOWS, opportunities_carrying, opportunities_named, runs
-from tests.acceptance.world import World, Worlds, unique
+from tests.acceptance.profiles import variant
+from tests.acceptance.world import World, unique
 
 pytestmark = pytest.mark.sandbox
 
@@ -169,9 +170,9 @@ def test_AT_F16_catalogue_upload(world: World) -> None:
     assert runs(world, *flows) == started
 
 
-def test_AT_F17_dry_run(worlds: Worlds) -> None:
+@variant(DRY_RUN="yes")
+def test_AT_F17_dry_run(world: World) -> None:
     """We try the connector without letting it write: the log shows what it would do, and nothing changes anywhere."""
-    world = worlds(DRY_RUN="yes")
     with world.counting("partner_center") as center, world.counting("dataverse") as crm:
         deal = world.new_deal(help_option=HELP_PROOF_OF_CONCEPT)
         blocked = world.new_deal(account={"address1_country": "Germany"})

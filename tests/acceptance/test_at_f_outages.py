@@ -34,8 +34,8 @@ def test_AT_F10_sign_in_expired(world: World) -> None:
     alerts, resumed = world.log().count("ALERT"), world.log().count("RESUMED")
     try:
         with world.counting("partner_center") as center:
-            for step in range(1, 11):  # ten edits of each deal: a hundred
-                for deal in deals:
+            for deal in deals:
+                for step in range(1, 11):  # ten edits of each deal: a hundred
                     world.seller.update("opportunities", deal, estimatedvalue=50000 + step)
             world.settle(scheduled=False)
         assert center.requests == []

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,11 @@ __all__ = ["REFERRALS", "Json", "World", "Worlds", "unique"]
 SETTINGS: Mapping[str, object] = {
     "DEBOUNCE_SECONDS": 0.2,
     "SOLUTION_GRACE_SECONDS": 1.5,
-    "TERMINAL_GRACE_MINUTES": 0.02,
+    "TERMINAL_GRACE_MINUTES": 0.01,
     "CREATE_LEASE_SECONDS": 2,
     "BRAKE_CLOSINGS_PER_HOUR": 1000,
 }
 """Waits as short as the machine allows, and no brake on what many tests close; a variant's settings come on top."""
-_MOST_VARIANTS = 3
 _LONGEST_GRACE_S = 5
 _numbers = itertools.count(1)
 
@@ -230,8 +228,7 @@ class World(Simulators):
     def tidy(self) -> None:
         """After each test: all parts run, no faults, ordinary switches, nothing of a failed test in the queues."""
         self.sandbox.restart_the_ended()
-        self.clear_faults()
-        self.restore_switches()
+        self.undo()
         try:
             self.settle(5)
         except StillBusy:
@@ -240,52 +237,41 @@ class World(Simulators):
 
 
 class Worlds:
-    """The variants that are running.
-
-    The plain ones of both profiles stay, as most tests use them; of the others the one least recently used stops when
-    there are more than `_MOST_VARIANTS`.
-    """
+    """The worlds that run: the one in use, and the one before while it stops."""
 
     def __init__(self, directory: Callable[[], Path]) -> None:
         self._directory = directory
-        self._plain: dict[str, World] = {}
-        self._variants: OrderedDict[tuple[str, ...], World] = OrderedDict()
-        self._used: list[World] = []
-        self._stopping = ThreadPoolExecutor(4, thread_name_prefix="stopping")
+        self._key: tuple[str, ...] = ()
+        self._world: World | None = None
+        self._stopping = ThreadPoolExecutor(1, thread_name_prefix="stopping")
+        self._stops: list[Future[None]] = []
 
-    def __call__(self, profile: str = "extended", **settings: object) -> World:
-        """The world of these settings, started if it does not run."""
-        world = self._variant(profile, settings) if settings else self._plain.get(profile)
-        if world is None:
-            world = self._plain[profile] = self._started(profile, {})
-        self._used.append(world)
-        return world
+    def __call__(self, profile: str, settings: Mapping[str, object]) -> World:
+        """The world of these settings; started, and the one before stopped, if it is another one."""
+        key = (profile, *(f"{name}={value}" for name, value in sorted(settings.items())))
+        if self._world is None or key != self._key:
+            self._let_go()
+            world = World(self._directory(), {"PROFILE": profile, **settings})
+            world.start()
+            self._key, self._world = key, world
+        return self._world
 
     def tidy(self) -> None:
-        """Tidy the worlds asked for since the last time."""
-        used, self._used = self._used, []
-        for world in used:
-            world.tidy()
+        """Tidy the world in use."""
+        if self._world:
+            self._world.tidy()
 
     def stop(self) -> None:
-        """Stop them all, and those that are stopping."""
-        running = [*self._plain.values(), *self._variants.values()]
+        """Stop everything, and wait for its end."""
+        self._let_go()
         with self._stopping:
-            list(self._stopping.map(World.stop, running))
+            for stop in self._stops:
+                stop.result()
 
-    def _variant(self, profile: str, settings: Mapping[str, object]) -> World:
-        key = (profile, *(f"{name}={value}" for name, value in sorted(settings.items())))
-        if key not in self._variants:
-            if len(self._variants) >= _MOST_VARIANTS:
-                self._stopping.submit(self._variants.popitem(last=False)[1].stop)
-            self._variants[key] = self._started(profile, settings)
-        self._variants.move_to_end(key)
-        return self._variants[key]
-
-    def _started(self, profile: str, settings: Mapping[str, object]) -> World:
-        world = World(self._directory(), {"PROFILE": profile, **settings})
-        world.start()
-        return world
+    def _let_go(self) -> None:
+        if self._world:
+            self._stops.append(self._stopping.submit(self._world.stop))
+            self._world = None
 
 
 def unique(text: str) -> str:

@@ -36,7 +36,8 @@ def test_nothing_is_forgotten(fresh_cloud: Cloud, receiver: Receiver) -> None:
     assert fresh_cloud.api("GET", REGISTRATION).json()["WebhookUrl"] == receiver.url
     assert fresh_cloud.sim("GET", "/quirks")["page_size"] == 7
     assert fresh_cloud.sim("GET", "/clock")["ahead_s"] == 3600
-    assert fresh_cloud.sim("GET", "/idle") == {"idle": True, "events": 2, "attempts": 0, "pending": 2}
+    stopped = fresh_cloud.sim("GET", "/idle")
+    assert (stopped["idle"], stopped["pending"]) == (True, 2)
     fresh_cloud.sim("PUT", "/delivery", {"mode": "normal"})
     until(lambda: len(receiver.received) == 2)
     assert {referral_id for _, referral_id in receiver.events()} == {own["id"], theirs["id"]}
