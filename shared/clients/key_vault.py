@@ -25,9 +25,11 @@ _VAULTS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
 
 
 class KeyVault:
-    """`shared.ports.SecretStore` on one vault."""
+    """`shared.ports.SecretStore` on one vault. `pause_s` scales the pauses between the tries."""
 
-    def __init__(self, vault_url: str, credential: TokenCredential, *, ca_bundle: str | None = None) -> None:
+    def __init__(
+        self, vault_url: str, credential: TokenCredential, *, ca_bundle: str | None = None, pause_s: float = 0.8
+    ) -> None:
         self._client = SecretClient(
             vault_url,
             credential,
@@ -37,6 +39,7 @@ class KeyVault:
             connection_timeout=5,
             read_timeout=10,
             retry_total=2,
+            retry_backoff_factor=pause_s,
             permit_redirects=False,  # the token is for this vault
         )
 

@@ -1,6 +1,6 @@
 """The operator's command line: `python -m admin` with the app's settings, in this process.
 
-Starting a process would take longer than most commands; that the command is one is tested in `tests/bad_input`.
+Starting a process would take longer than most commands; `test_at_f_operations` starts one.
 """
 
 from __future__ import annotations

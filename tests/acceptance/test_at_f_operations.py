@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
@@ -15,6 +18,7 @@ from tests.acceptance.world import World, unique
 
 pytestmark = pytest.mark.sandbox
 
+ROOT = Path(__file__).resolve().parents[2]
 OPEN, IN_PROGRESS, ON_HOLD = 0, 1, 2
 PARTNER_TO_PARTNER = 100000003
 
@@ -82,6 +86,30 @@ def test_AT_F13_poison(world: World) -> None:
     assert admin(world, "parked", "discard", "--code", "UNREADABLE_MESSAGE").code == 0
     world.settle()
     assert len(opportunities_carrying(world, own["id"])) == 1
+    assert len(world.parked()) == before
+
+
+def test_rubbish_is_seen_with_its_remedy_and_discarded(world: World) -> None:
+    """The operator's command is a process of its own, as they run it: what nobody can read is listed, shown, gone."""
+    before = len(world.parked())
+    post(world, "partner-center-events", "not json")
+    world.settle()
+    settings = world.layout.state / "local.settings.json"
+    listed = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "admin", "--settings", str(settings), "parked", "list"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert "Traceback" not in listed.stdout + listed.stderr
+    name = next(line for line in listed.stdout.splitlines() if "UNREADABLE_MESSAGE" in line).split()[0]
+    shown = admin(world, "parked", "show", name)
+    assert "not json" in shown.out
+    assert "discard the message" in shown.out
+    assert admin(world, "parked", "discard", name).code == 0
     assert len(world.parked()) == before
 
 

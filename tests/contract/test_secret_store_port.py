@@ -37,7 +37,7 @@ def test_a_missing_secret_is_the_operators_business(store: SecretStore) -> None:
 def test_a_vault_that_is_not_there_is_unavailable(cloud: Cloud) -> None:
     cloud.need("entra")
     credential = azure_credential(cloud.layout.entra_url, cloud.ca_bundle)
-    vault = KeyVault(f"https://localhost:{unused_port()}", credential, ca_bundle=cloud.ca_bundle)
+    vault = KeyVault(f"https://localhost:{unused_port()}", credential, ca_bundle=cloud.ca_bundle, pause_s=0)
     with pytest.raises(Unavailable) as caught:
         vault.get("any")
     assert caught.value.code == "KV_UNREACHABLE"
@@ -46,7 +46,7 @@ def test_a_vault_that_is_not_there_is_unavailable(cloud: Cloud) -> None:
 def test_errors_do_not_tell_the_value(cloud: Cloud) -> None:
     cloud.need("entra")
     credential = azure_credential(cloud.layout.entra_url, cloud.ca_bundle)
-    vault = KeyVault(f"https://localhost:{unused_port()}", credential, ca_bundle=cloud.ca_bundle)
+    vault = KeyVault(f"https://localhost:{unused_port()}", credential, ca_bundle=cloud.ca_bundle, pause_s=0)
     with pytest.raises(SyncError) as caught:
         vault.set("any", "canary-value")
     assert "canary" not in f"{caught.value!r} {caught.value.detail}"

@@ -106,7 +106,7 @@ class Clients:
             def get_token(self, *scopes: str, **options: Any) -> Any:
                 return type("Token", (), {"token": canaries.TOKEN, "expires_on": 4_000_000_000})()
 
-        return KeyVault(self.url, Credential(), ca_bundle=self.ca_bundle)
+        return KeyVault(self.url, Credential(), ca_bundle=self.ca_bundle, pause_s=0)
 
     @cached_property
     def user_tokens(self) -> PartnerCenterTokens:
