@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from shared.domain import countries
 from shared.domain.audit import Note
 from shared.domain.opportunity import OPEN, Opportunity
 from shared.domain.row import Row
@@ -74,8 +75,8 @@ def _customer(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     country = (account.text(terms.country_column) or "").strip()
     if not country:
         found.append(_violation("COUNTRY_MISSING", f'account "{name}" has no country; a two-letter ISO code is needed'))
-    elif country.upper() not in terms.mapping.countries:
-        hint = suggestion(country, terms)
+    elif countries.code(country, terms) is None:
+        hint = countries.suggestion(country, terms)
         text = f'account "{name}" has country "{country[:40]}"; a two-letter ISO code is needed'
         found.append(_violation("COUNTRY_INVALID", text + (f", perhaps {hint}" if hint else "")))
     missing = [
@@ -84,15 +85,6 @@ def _customer(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     if missing:
         found.append(_violation("ADDRESS_INCOMPLETE", f'account "{name}" has no {" and no ".join(missing)}'))
     return found
-
-
-def suggestion(country: str, terms: Terms) -> str | None:
-    """The two-letter code a country's name or three letters stand for."""
-    wanted = country.strip().casefold()
-    if wanted == "uk":
-        return "GB"
-    names = terms.mapping.countries.items()
-    return next((code for code, known in names if wanted in (name.casefold() for name in known)), None)
 
 
 def _contact(opportunity: Opportunity, terms: Terms) -> list[Violation]:
