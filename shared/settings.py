@@ -190,6 +190,9 @@ class Settings(BaseModel):
         "ignore", description="Referral names a CRM record that does not exist"
     )
     delete_policy: Literal["unlink", "decline"] = Field("unlink", description="A linked opportunity was deleted")
+    seller_language: Literal["en", "de", "fr"] = Field(
+        "en", description="Language of what sellers read in Audit; codes are the same in each"
+    )
     sales_stage_words: YesNo = Field(True, description="Send Qualify, Develop, Propose or Close; no: a percentage")
     on_hold_status: int = Field(2, description="Status reason of an inbound deal that awaits the seller's answer")
     active_status: int = Field(1, description="Status reason of an open deal")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from shared.domain.mapping import TABLES, Mapping
 from shared.domain.mapping_check import check
+from shared.domain.sentences import LANGUAGES
 from shared.domain.terms import Currency, Statuses, Terms
 from shared.errors import ConfigurationError
 from shared.ports import Condition, Dataverse
@@ -48,6 +49,7 @@ def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Te
         link_template=settings.referral_link_template,
         terminal_grace_s=settings.terminal_grace_minutes * 60,
         solution_grace_s=settings.solution_grace_seconds,
+        sentences=LANGUAGES[settings.seller_language],
     )
 
 

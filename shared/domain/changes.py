@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.domain.audit import Note, shown
+from shared.domain.audit import shown
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note
 from shared.domain.state import Canonical, Seen, Sent, SyncState, fingerprint
 from shared.domain.terms import Terms
 

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from shared.domain import opportunity
 from shared.domain.mapping import Mapping, Profile
+from shared.domain.sentences import ENGLISH, Sentences
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Terms:
     link_template: str = "https://partner.microsoft.com/dashboard/referrals/v2/deals/{referralId}"
     terminal_grace_s: float = 600
     solution_grace_s: float = 300
+    sentences: Sentences = ENGLISH
+    """The language sellers read."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

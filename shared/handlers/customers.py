@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from shared.connections import Connections
 from shared.domain import countries, incoming
-from shared.domain.audit import Note
 from shared.domain.referral import CustomerProfile, Member, Referral
 from shared.domain.row import Lookup, Row
+from shared.domain.sentences import Note
 from shared.domain.terms import ACCOUNT_RULES
 from shared.errors import Conflict
 from shared.handlers.opportunities import guid
@@ -61,8 +61,7 @@ def _account(connections: Connections, referral: Referral) -> tuple[Lookup | Non
     candidates = _matching(connections, profile)
     notes: tuple[Note, ...] = ()
     if len(candidates) > 1:
-        text = f"{len(candidates)} accounts match the customer; the most recently changed active one was taken"
-        notes = (Note("ACCOUNT_AMBIGUOUS", text),)
+        notes = (Note("ACCOUNT_AMBIGUOUS", {"count": len(candidates)}),)
     if candidates:
         return _survivor(connections, "account", candidates[0]), notes
     values = incoming.account(referral, connections.terms) | dict(_ids(profile))
