@@ -249,8 +249,8 @@ def _blank(row: MappingRow, value: Canonical) -> bool:
 
 def _newer(updated: datetime | None, opportunity: Opportunity) -> bool:
     """Whether Partner Center's change is the later one; a tie is Partner Center's."""
-    modified = opportunity.row.values.get("modifiedon")
-    return not isinstance(modified, datetime) or (updated is not None and updated >= modified)
+    changed = opportunity.changed_at
+    return changed is None or (updated is not None and updated >= changed)
 
 
 def _remembered(value: str | None) -> Canonical:

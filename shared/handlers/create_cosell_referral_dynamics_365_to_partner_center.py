@@ -238,6 +238,7 @@ class _Creation:
                 outbound=state.outbound or self._first,
                 reservation=None,
                 problem=None,
+                delay=None,
                 **self._standing(own),
             )
         )

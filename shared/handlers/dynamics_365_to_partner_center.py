@@ -89,7 +89,7 @@ class _Run:
             return self._frozen(plan, decision)
         if decision.closes_referral and not brake.admits(self.connections, self._closing()):
             decision = decision.without_closing(told=state.held)
-        state = state.but(held=decision.braked)
+        state = state.but(held=decision.braked, delay=None)
         if not decision.wait_s:
             return self._carry_out(plan, decision, state)
         since = state.terminal_since or now
@@ -249,7 +249,7 @@ class _Run:
         if problem is None:
             return "closed"
         kept = left(plan.late, self.opportunity, self.connections.terms)
-        state = state.with_seen({**plan.agreed, **kept}).but(status_crm=decision.crm)
+        state = state.with_seen({**plan.agreed, **kept}).but(status_crm=decision.crm, delay=None)
         line = self._line(False, [problem])
         write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
         return "refused: closed"

@@ -245,7 +245,7 @@ class _Run:
         """A referral that ended takes no more edits: what was waiting for it stays here, and the seller reads so."""
         kept = left(plan.late, self.opportunity, self.connections.terms, written)
         line = self._line("UPDATE", False, [status_table.late_edit()], TO_PARTNER_CENTER)
-        return state.with_seen(kept), [line] if kept else []
+        return state.with_seen(kept).but(delay=None), [line] if kept else []
 
     def _activity(self, closing: Closing) -> dict[str, object]:
         referral = self.referral

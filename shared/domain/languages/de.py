@@ -54,6 +54,8 @@ SENTENCES: Mapping[str, str] = {
     "tragen Sie den unseres Deals ein",
     "REFERRAL_ALREADY_LINKED": "der Deal in Referral Identifier gehört zu einer anderen Verkaufschance",
     "RESPOND_BY": "beantworten Sie diesen Deal bis {day}, sonst lässt Partner Center ihn ablaufen",
+    "SYNC_DELAYED": "was hier geändert wurde, hat Partner Center seit {since} nicht erreicht; "
+    "es wird von selbst erneut versucht",
     "BRAKE_CLOSINGS": "innerhalb einer Stunde wurden ungewöhnlich viele Deals geschlossen; "
     "dieser Abschluss wartet auf einen Administrator",
     "STATUS_UNKNOWN": "Partner Center zeigt den Status {status}/{substatus}; nichts wurde geändert",

@@ -50,6 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "REFERRAL_NOT_OURS": "Referral Identifier names somebody else's record of a deal; enter that of ours",
     "REFERRAL_ALREADY_LINKED": "the deal in Referral Identifier belongs to another opportunity",
     "RESPOND_BY": "answer this deal by {day}, or Partner Center lets it expire",
+    "SYNC_DELAYED": "what was changed here has not reached Partner Center since {since}; it is tried again by itself",
     "BRAKE_CLOSINGS": "unusually many deals were closed within an hour; this closing waits for an operator",
     "STATUS_UNKNOWN": "Partner Center shows the status {status}/{substatus}; nothing was changed",
     "CONFLICT_TERMINAL": "the deal was {pc} in Partner Center, which cannot be undone; the opportunity follows",

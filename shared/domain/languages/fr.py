@@ -54,6 +54,8 @@ SENTENCES: Mapping[str, str] = {
     "indiquez celui de notre affaire",
     "REFERRAL_ALREADY_LINKED": "l'affaire de Referral Identifier appartient à une autre opportunité",
     "RESPOND_BY": "répondez à cette affaire au plus tard le {day}, sinon Partner Center la laissera expirer",
+    "SYNC_DELAYED": "ce qui a été modifié ici n'est pas parvenu à Partner Center depuis {since} ; "
+    "un nouvel essai se fera de lui-même",
     "BRAKE_CLOSINGS": "un nombre inhabituel d'affaires a été fermé en une heure ; "
     "cette fermeture attend un administrateur",
     "STATUS_UNKNOWN": "Partner Center affiche l'état {status}/{substatus} ; rien n'a été modifié",
