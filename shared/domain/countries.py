@@ -11,7 +11,9 @@ from shared.domain.terms import Terms
 
 def code(text: str | None, terms: Terms) -> str | None:
     """The code a text stands for on these terms; None when it stands for none."""
-    bare = (text or "").strip()
+    if not text:
+        return None
+    bare = text.strip()
     if bare.upper() in terms.mapping.countries:
         return bare.upper()
     return suggestion(bare, terms) if terms.country_lenient else None

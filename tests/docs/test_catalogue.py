@@ -1,4 +1,4 @@
-"""The sentences sellers read are those that the code says, and their codes those that docs/codes.md explains to sellers."""
+"""The sentences in the catalogue are those that the code says, and docs/codes.md explains their codes to sellers."""
 
 from __future__ import annotations
 

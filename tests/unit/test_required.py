@@ -92,6 +92,11 @@ def test_each_rule_alone(row: Opportunity, code: str, words: str) -> None:
     assert words in violation.note.sentence
 
 
+def test_what_an_account_lacks_is_said_with_its_name() -> None:
+    row = pairs.opportunity(account=_without(ACCOUNT, "address1_line1", "address1_city"))
+    assert _sentence(row) == 'account "Northgate Foods AS" has no street and no city'
+
+
 def test_fifty_solutions_are_allowed() -> None:
     assert _codes(pairs.opportunity(solutions={f"SOL-{n}": "" for n in range(50)})) == []
 
