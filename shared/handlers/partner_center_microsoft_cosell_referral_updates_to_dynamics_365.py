@@ -23,9 +23,8 @@ def handle(hint: Hint, connections: Connections) -> str:
 
 
 def _read_and_show(hint: Hint, connections: Connections) -> str:
-    try:
-        microsofts = connections.partner_center.get(hint.row_id)
-    except NotFound:
+    microsofts = _microsofts(hint, connections)
+    if microsofts is None:
         return "Microsoft's referral is not visible"
     if not microsofts.is_microsofts or not microsofts.engagement_id:
         return "not Microsoft's referral"
@@ -33,6 +32,15 @@ def _read_and_show(hint: Hint, connections: Connections) -> str:
     if own is None:
         return "no referral of ours in this engagement"
     return _show(hint, connections, microsofts, own)
+
+
+def _microsofts(hint: Hint, connections: Connections) -> Referral | None:
+    """Microsoft's record by its id, else whichever the engagement shows."""
+    try:
+        return connections.partner_center.get(hint.row_id)
+    except NotFound:
+        records = connections.partner_center.engagement(str(hint.engagement_id)) if hint.engagement_id else []
+        return next((record for record in records if record.is_microsofts), None)
 
 
 def own_record(connections: Connections, engagement_id: str) -> Referral | None:

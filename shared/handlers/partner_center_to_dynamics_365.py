@@ -25,10 +25,12 @@ from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import brake, claims, inbound_deals, leads, other_partners, related_rows, reminders
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
-from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
+from shared.handlers.opportunities import again_on_conflict, find, guid, load, referral_beside, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
+RELATED = "related-"
+"""How the events about other parties' referrals begin."""
 _AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note("CURRENCY_LOCKED")
 
@@ -42,6 +44,11 @@ def _read_and_synchronise(hint: Hint, connections: Connections) -> str:
     try:
         referral = connections.partner_center.get(hint.row_id)
     except NotFound:
+        ours = referral_beside(connections, hint.row_id) if hint.reason.startswith(RELATED) else None
+        if ours is not None:
+            pair = hint.model_copy(update={"id": uuid.UUID(ours), "reason": SWEEP, "attempt": 0})
+            connections.queues.send(Queue.PARTNER_CENTER_EVENTS, pair)
+            return "Microsoft's referral is not visible; its deal is looked at"
         raise Unavailable(
             "REFERRAL_NOT_VISIBLE",
             "Partner Center does not show this referral to the service user.",
