@@ -163,7 +163,7 @@ class Delivery:
         return f"again in {round(wait, 1):g} s: {error.code}"
 
     def _is_late(self, envelope: Envelope, error: SyncError) -> bool:
-        down = isinstance(error, Unavailable) and not isinstance(error, NotYet)
+        down = isinstance(error, Unavailable) and not isinstance(error, NotYet)  # or overrun, which takes as long
         return down and not envelope.told and self._clock() - envelope.first_seen_at > DELAYED
 
     def _tell(self, queue: Queue, envelope: Envelope, tell: Callable[[datetime], None]) -> Envelope:

@@ -74,7 +74,7 @@ SENTENCES: Mapping[str, str] = {
     "help_asked": "Microsoft um Unterstützung gebeten",
     "status_sent": "Status {status}/{substatus}",
     "opportunity_created": "Verkaufschance angelegt",
-    "linked": "mit der Empfehlung verknüpft, die sie nennt",
+    "linked": "mit der Empfehlung verknüpft, die diese Verkaufschance nennt",
     "accepted_there": "in Partner Center angenommen",
     "won_there": "In Partner Center gewonnen",
     "lost_there": "In Partner Center verloren",

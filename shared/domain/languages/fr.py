@@ -72,7 +72,7 @@ SENTENCES: Mapping[str, str] = {
     "help_asked": "aide de Microsoft demandée",
     "status_sent": "état {status}/{substatus}",
     "opportunity_created": "opportunité créée",
-    "linked": "liée à la référence qui la désigne",
+    "linked": "liée à la référence qui désigne cette opportunité",
     "accepted_there": "acceptée dans Partner Center",
     "won_there": "Gagnée dans Partner Center",
     "lost_there": "Perdue dans Partner Center",
