@@ -29,8 +29,6 @@ from shared.handlers.opportunities import again_on_conflict, find, guid, load, r
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
-RELATED = "related-"
-"""How the events about other parties' referrals begin."""
 _AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note("CURRENCY_LOCKED")
 
@@ -44,7 +42,7 @@ def _read_and_synchronise(hint: Hint, connections: Connections) -> str:
     try:
         referral = connections.partner_center.get(hint.row_id)
     except NotFound:
-        ours = referral_beside(connections, hint.row_id) if hint.reason.startswith(RELATED) else None
+        ours = referral_beside(connections, hint.row_id) if hint.reason.startswith("related-") else None
         if ours is not None:
             pair = hint.model_copy(update={"id": uuid.UUID(ours), "reason": SWEEP, "attempt": 0})
             connections.queues.send(Queue.PARTNER_CENTER_EVENTS, pair)
