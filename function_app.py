@@ -11,7 +11,7 @@ import shared.handlers.dynamics_365_opportunity_to_partner_center as flow_6
 import shared.handlers.dynamics_365_to_partner_center as flow_5
 from shared import messages, row_event
 from shared.app import connector
-from shared.handlers import http
+from shared.handlers import delays, http
 from shared.handlers import (
     partner_center_microsoft_cosell_referral_updates_to_dynamics_365 as flow_3,
 )
@@ -69,13 +69,15 @@ def dynamics_365_microsoft_solutions_to_partner_center(message: func.ServiceBusM
 @app.service_bus_queue_trigger("message", queue_name=Queue.DYNAMICS_365_TO_PARTNER_CENTER, connection=BUS)
 def dynamics_365_to_partner_center(message: func.ServiceBusMessage) -> None:
     """Flow 5: merge an opportunity into its referral."""
-    connector().run(Queue.DYNAMICS_365_TO_PARTNER_CENTER, message.get_body(), messages.parse, flow_5.handle)
+    connector().run(
+        Queue.DYNAMICS_365_TO_PARTNER_CENTER, message.get_body(), messages.parse, flow_5.handle, delays.tell
+    )
 
 
 @app.service_bus_queue_trigger("message", queue_name=Queue.CREATE_COSELL_REFERRAL, connection=BUS)
 def create_cosell_referral_dynamics_365_to_partner_center(message: func.ServiceBusMessage) -> None:
     """Flow 2: share an opportunity with Partner Center, and with Microsoft when help is asked for."""
-    connector().run(Queue.CREATE_COSELL_REFERRAL, message.get_body(), messages.parse, flow_2.handle)
+    connector().run(Queue.CREATE_COSELL_REFERRAL, message.get_body(), messages.parse, flow_2.handle, delays.tell)
 
 
 @app.timer_trigger("timer", schedule="0 */15 * * * *")

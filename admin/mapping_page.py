@@ -29,7 +29,8 @@ status, *Audit*.
 """
 _TITLES = {
     "lead": "\n## Lead\n\nA deal that nobody has accepted yet. Filled once, when the lead arrives.\n",
-    "account": "\n## Account\n\nFilled when no account matches the customer, and read when a deal is shared. An\n"
+    "account": "\n## Account\n\nFilled when no account matches the customer (`ACCOUNT_MATCH_RULES`), and read when a\n"
+    "deal is shared; its DUNS number and its own id go with it, so that a later deal of the customer finds it. An\n"
     "existing account is never changed.\n",
     "contact": "\n## Contact\n\nFilled when no contact matches; an existing contact is never changed. The properties\n"
     "are those of a member of `customerProfile.team`.\n",
@@ -52,7 +53,7 @@ _RULES = {
     "contact": "the customer's contact, in the same way, until Microsoft is shown the deal; further contacts of a deal "
     "that arrives become contacts of the account",
     "choice": "by the value map named",
-    "country": "two-letter ISO code, upper case",
+    "country": "two-letter ISO code, upper case; with `COUNTRY_LENIENT` also from an English name or three letters",
     "size": "number of employees ↔ size class, by the value map `size`",
 }
 _OVERLAY = """

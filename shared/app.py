@@ -75,9 +75,14 @@ class App:
             return self._connections
 
     def run[T](
-        self, queue: Queue, body: bytes, parse: Callable[[str], T], handle: Callable[[T, Connections], str]
+        self,
+        queue: Queue,
+        body: bytes,
+        parse: Callable[[str], T],
+        handle: Callable[[T, Connections], str],
+        late: Callable[[T, datetime, Connections], None] | None = None,
     ) -> None:
-        """One message through one handler; see `shared.delivery` for what becomes of it."""
+        """One message through one handler; `shared.delivery` says what becomes of it, and when `late` is told."""
 
         def work(parsed: T) -> str:
             known = getattr(parsed, "correlation_id", None)
@@ -87,7 +92,8 @@ class App:
             finally:
                 correlation.reset(token)
 
-        self.delivery.run(queue, body, parse, work)
+        tell = None if late is None else lambda parsed, since: late(parsed, since, self.connections)
+        self.delivery.run(queue, body, parse, work, tell)
 
     def sweep(self) -> None:
         """Compare everything changed lately on either side; hints for what differs."""

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
@@ -43,7 +43,12 @@ SHORT_S = (0.3, 1, 3, 10, 30, 120)
 """Rungs before those, for what only waits for another flow; most are done within the first."""
 WAITING_S = 60.0
 """How often a message is tried while an operator must act."""
+DELAYED = timedelta(minutes=30)
+"""Who made a change is told when it waits longer than this because the other side is down."""
 _log = logging.getLogger("cosell.delivery")
+
+type Late[T] = Callable[[T, datetime], None]
+"""Told of a message that has been tried in vain since then."""
 
 
 class Envelope(Message):
@@ -54,6 +59,8 @@ class Envelope(Message):
     short: int = Field(0, ge=0)
     """Short rungs behind it; they use up none of the ladder's, which an outage may need a moment later."""
     first_seen_at: datetime
+    told: bool = False
+    """Whether anybody was told that it waits."""
     correlation_id: str
     body: str
 
@@ -90,8 +97,18 @@ class Delivery:
         self._notifications = notifications or NoNotifications()
         self._alarms = Alarms(self._notifications)
 
-    def run[T](self, queue: Queue, body: bytes, parse: Callable[[str], T], handler: Callable[[T], str]) -> None:
-        """Handle one message of `queue`. `parse` may raise `DataProblem`: the message is then parked as it is."""
+    def run[T](
+        self,
+        queue: Queue,
+        body: bytes,
+        parse: Callable[[str], T],
+        handler: Callable[[T], str],
+        late: Late[T] | None = None,
+    ) -> None:
+        """Handle one message of `queue`. `parse` may raise `DataProblem`: the message is then parked as it is.
+
+        `late` hears of it once when it waits for a side that is down.
+        """
         started = time.monotonic()
         envelope = self._open(body)
         try:
@@ -104,6 +121,8 @@ class Delivery:
             self._again(queue, envelope, WAITING_S)
             outcome = f"waits for an operator: {error.code}"
         except (Unavailable, Conflict) as error:
+            if late and self._is_late(envelope, error):
+                envelope = self._tell(queue, envelope, lambda since: late(parsed, since))
             outcome = self._next_rung(queue, envelope, error)
         except DataProblem as error:
             self._park(queue, envelope, error)
@@ -142,6 +161,20 @@ class Delivery:
         self._again(queue, envelope.model_copy(update=after), wait)
         _log.warning("%s %s: %s; next try in %g s", queue, envelope.correlation_id[:8], error, round(wait, 1))
         return f"again in {round(wait, 1):g} s: {error.code}"
+
+    def _is_late(self, envelope: Envelope, error: SyncError) -> bool:
+        down = isinstance(error, Unavailable) and not isinstance(error, NotYet)  # or overrun, which takes as long
+        return down and not envelope.told and self._clock() - envelope.first_seen_at > DELAYED
+
+    def _tell(self, queue: Queue, envelope: Envelope, tell: Callable[[datetime], None]) -> Envelope:
+        """The envelope that remembers it. Telling may fail like anything else: then the next try tells."""
+        try:
+            tell(envelope.first_seen_at)
+        except Exception as error:  # noqa: BLE001 - named and logged; the message itself goes on as if nobody were told
+            why = error if isinstance(error, SyncError) else _bug(error)
+            _log.warning("%s %s: nobody could be told of the delay: %s", queue, envelope.correlation_id[:8], why)
+            return envelope
+        return envelope.model_copy(update={"told": True})
 
     def _again(self, queue: Queue, envelope: Envelope, wait_s: float) -> None:
         self._queues.resend(queue, envelope.to_json(), delay_s=wait_s)

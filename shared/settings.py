@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from shared.domain.terms import ACCOUNT_RULES, AccountRule
 from shared.errors import ConfigurationError
 
 
@@ -57,6 +58,7 @@ YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 Guid = Annotated[
     str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"), BeforeValidator(lambda v: str(v).lower())
 ]
+AccountRules = Annotated[tuple[AccountRule, ...], BeforeValidator(_words), Field(min_length=1)]
 ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
 ConflictPolicy = Literal["latest", "pc", "crm", "manual"]
 
@@ -163,6 +165,15 @@ class Settings(BaseModel):
     deal_value_fallback: ColumnName | None = Field(
         None, description="Read when the deal value column is empty, e.g. budgetamount"
     )
+    country_lenient: YesNo = Field(
+        False, description="Take an English country name or three letters for the two-letter code; no: report them"
+    )
+    account_match_rules: AccountRules | None = Field(
+        None,
+        description="How an inbound deal's account is found, comma separated, tried in this order: external_id, duns, "
+        "name_and_postal_code, name_and_country (of a customer without postal code); default all, profile parity only "
+        "name_and_postal_code",
+    )
     field_mapping_file: str | None = Field(None, description="Overlay over the shipped mapping table (same format)")
     conflict_policy: ConflictPolicy = Field("latest", description="Same field changed on both sides: who wins")
     currency_policy: Literal["fail", "ignore"] = Field(
@@ -179,6 +190,9 @@ class Settings(BaseModel):
         "ignore", description="Referral names a CRM record that does not exist"
     )
     delete_policy: Literal["unlink", "decline"] = Field("unlink", description="A linked opportunity was deleted")
+    seller_language: Literal["en", "de", "fr"] = Field(
+        "en", description="Language of what sellers read in Audit; codes are the same in each"
+    )
     sales_stage_words: YesNo = Field(True, description="Send Qualify, Develop, Propose or Close; no: a percentage")
     on_hold_status: int = Field(2, description="Status reason of an inbound deal that awaits the seller's answer")
     active_status: int = Field(1, description="Status reason of an open deal")
@@ -220,6 +234,10 @@ class Settings(BaseModel):
     @property
     def country(self) -> str:
         return self.country_column or "address1_country"
+
+    @property
+    def account_rules(self) -> tuple[AccountRule, ...]:
+        return self.account_match_rules or (("name_and_postal_code",) if self.profile == "parity" else ACCOUNT_RULES)
 
     def with_dataverse(self, variables: Mapping[str, str]) -> Settings:
         """These settings, completed by Dataverse's environment variables (schema name → value)."""

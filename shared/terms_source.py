@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from shared.domain.mapping import TABLES, Mapping
 from shared.domain.mapping_check import check
+from shared.domain.sentences import LANGUAGES
 from shared.domain.terms import Currency, Statuses, Terms
 from shared.errors import ConfigurationError
 from shared.ports import Condition, Dataverse
@@ -41,11 +42,14 @@ def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Te
         patch_name=settings.name_update_policy == "patch",
         partner_id=settings.pc_partner_id,
         organization_id=settings.pc_organization_id,
+        account_rules=settings.account_rules,
         country_column=settings.country,
+        country_lenient=settings.country_lenient,
         default_phone=settings.default_team_phone,
         link_template=settings.referral_link_template,
         terminal_grace_s=settings.terminal_grace_minutes * 60,
         solution_grace_s=settings.solution_grace_seconds,
+        sentences=LANGUAGES[settings.seller_language],
     )
 
 

@@ -7,24 +7,12 @@ and no word of a note reaches the audit column. The column is trimmed from the o
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 LIMIT = 90_000
 """Characters kept; the column holds 100,000."""
 _REST = "… older entries in the log"
 _SHOWN = 80
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something a seller should read: a stable code and one sentence."""
-
-    code: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.sentence}" if self.sentence else self.code
 
 
 def line(at: datetime, direction: str, operation: str, ok: bool, text: str, run: str, referral_id: str | None) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.domain.audit import Note, shown
+from shared.domain import status
+from shared.domain.audit import shown
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note
 from shared.domain.state import Canonical, Seen, Sent, SyncState, fingerprint
 from shared.domain.terms import Terms
 
@@ -108,6 +110,19 @@ def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportun
             crm = RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)
             sent[field_] = Sent(pc=fingerprint(change.new), crm=fingerprint(crm), before=fingerprint(change.old))
     return state.but(seen=seen, sent=sent)
+
+
+def unsent(opportunity: Opportunity, terms: Terms) -> bool:
+    """Whether the row holds what Partner Center did not have when both last agreed; Partner Center is not asked."""
+    state = opportunity.state
+    if state.status_crm != status.of_opportunity(opportunity, terms):
+        return True  # not shared yet, or accepted, won or lost since
+    return any(
+        row.field in state.seen
+        and state.seen[row.field].crm != fingerprint(RULES[row.rule].from_opportunity(opportunity, row, terms))
+        for row in terms.mapping.opportunity
+        if row.rule == "help" or row.outbound("update", terms.profile)
+    )
 
 
 def to_be_created(opportunity: Opportunity, terms: Terms) -> dict[str, Sent]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from shared.domain import marks
@@ -60,6 +61,7 @@ _ACCOUNT = (
     "primarycontactid",
     "cosell_dunsnumber",
 )
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _SEPARATORS = re.compile(r"[,;|\r\n]+")
 
 
@@ -126,6 +128,14 @@ class Opportunity:
     @property
     def microsoft_referral_id(self) -> str | None:
         return self.row.text("cosell_microsoftreferralidentifier") or self.state.microsoft_referral_id
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When it was last changed; that a delay was told of is no change, and leaves the time of the one before."""
+        modified, delay = self.row.values.get("modifiedon"), self.state.delay
+        if not isinstance(modified, datetime):
+            return None
+        return delay.changed_at if delay and modified <= delay.told_at + _CLOCKS_DIFFER else modified
 
     @property
     def statecode(self) -> int:

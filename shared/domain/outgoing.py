@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from shared.domain import people
+from shared.domain import countries, people
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity, solution_id
 from shared.domain.paths import place
@@ -97,11 +97,16 @@ def _customer(opportunity: Opportunity, terms: Terms) -> dict[str, Any]:
             if value:
                 _, _, path = row.referral.partition("customerProfile.")
                 place(profile, path or row.referral, value)
-        duns = account.text("cosell_dunsnumber")
-        profile["ids"] = [{"profileType": "Duns", "id": duns}] if duns else []
+        profile["ids"] = _customer_ids(account)
     if contact is not None:
         profile["team"] = [people.customer_contact(contact)]
     return profile
+
+
+def _customer_ids(account: Row) -> list[dict[str, str]]:
+    """The world's number of the company and ours: by either one a later deal finds its account again."""
+    ids = {"Duns": account.text("cosell_dunsnumber"), "External": account.id}
+    return [{"profileType": kind, "id": known} for kind, known in ids.items() if known]
 
 
 def _account_value(account: Row, row: MappingRow, terms: Terms) -> str | None:
@@ -110,7 +115,7 @@ def _account_value(account: Row, row: MappingRow, terms: Terms) -> str | None:
         sizes = terms.mapping.values["size"].items()
         return next((word for word, least in reversed(sizes) if isinstance(value, int) and value >= least), None)
     text = str(value).strip() if value is not None else ""
-    return (text.upper() if row.rule == "country" else text) or None
+    return (countries.as_read(text, terms) if row.rule == "country" else text) or None
 
 
 def operations(

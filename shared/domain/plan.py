@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from shared.domain import texts
-from shared.domain.audit import Note, shown
+from shared.domain.audit import shown
 from shared.domain.changes import Change as Change
 from shared.domain.changes import Plan as Plan
 from shared.domain.changes import settled as settled
@@ -26,6 +26,7 @@ from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.rule import Rule
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note
 from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.domain.terms import Terms
 
@@ -34,25 +35,11 @@ AMOUNT = ("deal_value", "currency")
 
 
 _BLANK = {
-    "deal_value": Note(
-        "DEAL_VALUE_EMPTY", "the deal value is empty or 0 and was not sent; Partner Center keeps its value"
-    ),
-    "solutions": Note("SOLUTION_REQUIRED", "a deal needs at least one solution; Partner Center keeps the last list"),
-    "closing_date": Note("CLOSE_DATE_REQUIRED", "the close date is empty and was not sent"),
+    "deal_value": Note("DEAL_VALUE_EMPTY"),
+    "solutions": Note("SOLUTION_REQUIRED", case="kept"),
+    "closing_date": Note("CLOSE_DATE_REQUIRED", case="kept"),
 }
-_KEPT = {
-    "owner": Note("TEAM_REQUIRED", "the owner is no user with name, e-mail and phone; Partner Center keeps the team"),
-    "contact": Note(
-        "CONTACT_INCOMPLETE", "no contact with name, e-mail, phone and consent; Partner Center keeps the last one"
-    ),
-}
-_REFUSALS = {
-    "NAME_NOT_UPDATABLE": "Partner Center does not take a new name for a deal; it keeps the old one",
-    "CUSTOMER_READONLY": "Partner Center does not take another customer for a deal",
-    "CONTACT_READONLY": "Microsoft was shown the deal; Partner Center keeps the customer contact it has",
-    "VISIBILITY_IRREVERSIBLE": "a deal visible to Microsoft's sellers cannot be hidden again; the column was restored",
-    "HELP_IRREVERSIBLE": "the help asked of Microsoft cannot be changed any more; the column was restored",
-}
+_KEPT = {"owner": Note("TEAM_REQUIRED", case="kept"), "contact": Note("CONTACT_INCOMPLETE", case="kept")}
 
 
 def merge(state: SyncState, referral: Referral, opportunity: Opportunity, terms: Terms) -> Plan:
@@ -138,7 +125,7 @@ class _Merge:
             if seen is None or not row.refusal or not speaks:
                 self.agreed[row.field] = (pc, crm)
                 return False
-            self.notes.append(Note(row.refusal, _REFUSALS.get(row.refusal, f"{row.field} cannot be changed any more")))
+            self.notes.append(Note(row.refusal, {"field": row.field}))
             if rule.restores:
                 self.to_crm.append(Change(row, crm, _remembered(seen.crm), restore=True))
             else:
@@ -195,8 +182,8 @@ class _Merge:
 
     def _undecided(self, row: MappingRow, pc: Canonical, crm: Canonical) -> None:
         free = RULES[row.rule].free_text
-        both = f"Partner Center has {shown(pc, free_text=free)}, Dynamics 365 has {shown(crm, free_text=free)}"
-        self.inbound_problems.append(Note("CONFLICT", f"{row.field}: {both}; make them equal"))
+        both = {"pc": shown(pc, free_text=free), "crm": shown(crm, free_text=free)}
+        self.inbound_problems.append(Note("CONFLICT", {"field": row.field, **both}))
 
     def _join(self, row: MappingRow, pc: str, crm: str) -> None:
         """Both texts in one. What the CRM cannot hold whole goes to Partner Center first and comes back from there."""
@@ -251,9 +238,7 @@ class _Merge:
 
 
 def unknown_currency(code: str) -> Note:
-    return Note(
-        "CURRENCY_UNKNOWN", f"{code} is not an active currency of the CRM; value and currency were left as they are"
-    )
+    return Note("CURRENCY_UNKNOWN", {"currency": code})
 
 
 def _blank(row: MappingRow, value: Canonical) -> bool:
@@ -264,8 +249,8 @@ def _blank(row: MappingRow, value: Canonical) -> bool:
 
 def _newer(updated: datetime | None, opportunity: Opportunity) -> bool:
     """Whether Partner Center's change is the later one; a tie is Partner Center's."""
-    modified = opportunity.row.values.get("modifiedon")
-    return not isinstance(modified, datetime) or (updated is not None and updated >= modified)
+    changed = opportunity.changed_at
+    return changed is None or (updated is not None and updated >= changed)
 
 
 def _remembered(value: str | None) -> Canonical:

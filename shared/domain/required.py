@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from shared.domain.audit import Note
+from shared.domain import countries
 from shared.domain.opportunity import OPEN, Opportunity
 from shared.domain.row import Row
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note, Value
 from shared.domain.terms import Terms
 
 MOST = 50
@@ -39,60 +41,48 @@ def wants_help(opportunity: Opportunity, terms: Terms) -> bool:
     return row is not None and opportunity.row.values.get(row.column) is not None
 
 
-def _violation(code: str, sentence: str, *, entering: bool = False) -> Violation:
-    return Violation(Note(code, sentence), entering)
+def _violation(code: str, *, case: str = "", entering: bool = False, **values: Value) -> Violation:
+    return Violation(Note(code, values, case), entering)
 
 
 def _state(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     found = []
     if opportunity.statecode != OPEN:
-        found.append(_violation("OPPORTUNITY_CLOSED", "the opportunity is closed; only an open one can be shared"))
+        found.append(_violation("OPPORTUNITY_CLOSED"))
     help_row = terms.mapping.row("help")
     if help_row and wants_help(opportunity, terms):
         option = opportunity.row.values.get(help_row.column)
         if RULES["help"].from_opportunity(opportunity, help_row, terms) is None:
-            text = f"option {option} of How can Microsoft help? has no counterpart in Partner Center"
-            found.append(_violation("HELP_OPTION_UNMAPPED", text))
+            found.append(_violation("HELP_OPTION_UNMAPPED", option=str(option)))
     return found
 
 
 def _solutions(opportunity: Opportunity, _terms: Terms) -> list[Violation]:
     count = len(opportunity.solutions)
     if not count:
-        return [_violation("SOLUTION_REQUIRED", "add at least one co-sell ready or Microsoft solution", entering=True)]
+        return [_violation("SOLUTION_REQUIRED", entering=True)]
     if count > MOST:
-        return [_violation("TOO_MANY_SOLUTIONS", f"{count} solutions; Partner Center takes at most {MOST}")]
+        return [_violation("TOO_MANY_SOLUTIONS", count=count, most=MOST)]
     return []
 
 
 def _customer(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     account = opportunity.account
-    if account is None or not account.text("name"):
-        return [_violation("CUSTOMER_REQUIRED", "choose the customer's account")]
-    name = account.text("name")
+    name = account.text("name") if account else None
+    if account is None or name is None:
+        return [_violation("CUSTOMER_REQUIRED")]
     found = []
     country = (account.text(terms.country_column) or "").strip()
     if not country:
-        found.append(_violation("COUNTRY_MISSING", f'account "{name}" has no country; a two-letter ISO code is needed'))
-    elif country.upper() not in terms.mapping.countries:
-        hint = suggestion(country, terms)
-        text = f'account "{name}" has country "{country[:40]}"; a two-letter ISO code is needed'
-        found.append(_violation("COUNTRY_INVALID", text + (f", perhaps {hint}" if hint else "")))
-    missing = [
-        label for column, label in (("address1_line1", "street"), ("address1_city", "city")) if not account.text(column)
-    ]
+        found.append(_violation("COUNTRY_MISSING", name=name))
+    elif countries.code(country, terms) is None:
+        hint = countries.suggestion(country, terms)
+        perhaps: dict[str, Any] = {"case": "perhaps", "hint": hint} if hint else {}
+        found.append(_violation("COUNTRY_INVALID", name=name, country=country[:40], **perhaps))
+    missing = _missing(account, (("address1_line1",), "street"), (("address1_city",), "city"))
     if missing:
-        found.append(_violation("ADDRESS_INCOMPLETE", f'account "{name}" has no {" and no ".join(missing)}'))
+        found.append(_violation("ADDRESS_INCOMPLETE", name=name, missing=missing))
     return found
-
-
-def suggestion(country: str, terms: Terms) -> str | None:
-    """The two-letter code a country's name or three letters stand for."""
-    wanted = country.strip().casefold()
-    if wanted == "uk":
-        return "GB"
-    names = terms.mapping.countries.items()
-    return next((code for code, known in names if wanted in (name.casefold() for name in known)), None)
 
 
 def _contact(opportunity: Opportunity, terms: Terms) -> list[Violation]:
@@ -100,18 +90,15 @@ def _contact(opportunity: Opportunity, terms: Terms) -> list[Violation]:
         return []
     contact = opportunity.contact
     if contact is None:
-        return [
-            _violation("CONTACT_REQUIRED", "choose a customer contact: Microsoft's help was asked for", entering=True)
-        ]
-    missing = _missing(contact, (("firstname",), "first name"), (("lastname",), "last name"),
-                       (("telephone1", "mobilephone"), "phone"), (("emailaddress1",), "e-mail"))  # fmt: skip
-    return (
-        [_violation("CONTACT_INCOMPLETE", f"the customer contact has no {' and no '.join(missing)}")] if missing else []
-    )
+        return [_violation("CONTACT_REQUIRED", entering=True)]
+    missing = _missing(contact, (("firstname",), "first_name"), (("lastname",), "last_name"),
+                       (("telephone1", "mobilephone"), "phone"), (("emailaddress1",), "email"))  # fmt: skip
+    return [_violation("CONTACT_INCOMPLETE", missing=missing)] if missing else []
 
 
-def _missing(row: Row, *wanted: tuple[tuple[str, ...], str]) -> list[str]:
-    return [label for columns, label in wanted if not any(row.text(column) for column in columns)]
+def _missing(row: Row, *wanted: tuple[tuple[str, ...], str]) -> tuple[str, ...]:
+    """The words for what stands in none of its columns."""
+    return tuple(word for columns, word in wanted if not any(row.text(column) for column in columns))
 
 
 def _money(opportunity: Opportunity, terms: Terms) -> list[Violation]:
@@ -119,32 +106,28 @@ def _money(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     row = terms.mapping.row("deal_value")
     value = RULES["money"].from_opportunity(opportunity, row, terms) if row else None
     if row and (value is None or Decimal(str(value)) <= 0):
-        found.append(_violation("DEAL_VALUE_REQUIRED", "give the estimated revenue, more than 0"))
+        found.append(_violation("DEAL_VALUE_REQUIRED"))
     day = terms.mapping.row("closing_date")
     if day and RULES[day.rule].from_opportunity(opportunity, day, terms) is None:
-        found.append(_violation("CLOSE_DATE_REQUIRED", "give the estimated close date"))
+        found.append(_violation("CLOSE_DATE_REQUIRED"))
     if not opportunity.currency:
-        found.append(_violation("CURRENCY_REQUIRED", "choose a currency that has an ISO code"))
+        found.append(_violation("CURRENCY_REQUIRED"))
     return found
 
 
 def _team(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     owner = opportunity.owner
     if owner is None:
-        return [_violation("TEAM_REQUIRED", "assign the opportunity to a user: Partner Center needs a team member")]
-    missing = _missing(owner, (("firstname",), "first name"), (("lastname",), "last name"),
-                       (("internalemailaddress",), "e-mail"))  # fmt: skip
-    if not (terms.default_phone or _phone(owner)):
-        missing.append("phone")
-    return [_violation("TEAM_REQUIRED", f"the owner has no {' and no '.join(missing)}")] if missing else []
-
-
-def _phone(owner: Row) -> str | None:
-    return owner.text("address1_telephone1") or owner.text("mobilephone")
+        return [_violation("TEAM_REQUIRED")]
+    missing = _missing(owner, (("firstname",), "first_name"), (("lastname",), "last_name"),
+                       (("internalemailaddress",), "email"))  # fmt: skip
+    if not terms.default_phone:
+        missing += _missing(owner, (("address1_telephone1", "mobilephone"), "phone"))
+    return [_violation("TEAM_REQUIRED", case="incomplete", missing=missing)] if missing else []
 
 
 def _consent(opportunity: Opportunity, terms: Terms) -> list[Violation]:
     shares = wants_help(opportunity, terms) or opportunity.contact is not None
     if terms.consent == "assume" or not shares or opportunity.row.values.get("cosell_consentconfirmed") is True:
         return []
-    return [_violation("CONSENT_REQUIRED", "confirm that the customer agreed to share the contact's data")]
+    return [_violation("CONSENT_REQUIRED")]

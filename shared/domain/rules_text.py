@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain import marks, texts
+from shared.domain import countries, marks, texts
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.paths import reach
@@ -50,9 +50,8 @@ def _name_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> C
     return texts.one_line(" – ".join(part for part in parts if part)) or "Partner Center deal"
 
 
-def _country_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> Canonical:
-    code = text_of(reach(referral, row.referral))
-    return code.strip().upper() if code else None
+def _country_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> Canonical:
+    return countries.as_read(text_of(reach(referral, row.referral)), terms) or None
 
 
 TEXT = Rule(text_from_referral, text_from_opportunity, as_crm=_cut, blank_to_pc=True, free_text=True)

@@ -58,6 +58,16 @@ class Reservation(BaseModel):
     """Fingerprint of the name the referral is created under, which it keeps: a colleague's has another."""
 
 
+class Delay(BaseModel):
+    """A seller's change waits because Partner Center does not answer, and the seller has read so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    told_at: datetime
+    changed_at: datetime | None = None
+    """When the row had last been changed before that was written into it."""
+
+
 class SyncState(BaseModel):
     """One pair's memory; every default means "nothing known yet"."""
 
@@ -94,6 +104,8 @@ class SyncState(BaseModel):
     """The deal's closing waits for an operator (`shared.handlers.brake`), and the seller has read so."""
     problem: str | None = None
     """Fingerprint of the problem last written to the audit, so that it is written once."""
+    delay: Delay | None = None
+    """None again as soon as Partner Center answered: a seller is told once per outage."""
     told: dict[str, str] = {}
     """Note code → fingerprint of what it was about, so that a seller reads each once."""
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain import opportunity as crm_side
-from shared.domain.audit import Note
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import SyncState
 from shared.domain.terms import Terms
 
@@ -30,7 +30,7 @@ class Closing:
 
     won: bool
     status: int
-    subject: str
+    subject: Note
     reason: str | None = None
 
 
@@ -67,7 +67,7 @@ class Decision:
         return replace(self, send=(), closing=None, held=held, braked=True, notes=notes)
 
 
-_BRAKED = Note("BRAKE_CLOSINGS", "unusually many deals were closed within an hour; this closing waits for an operator")
+_BRAKED = Note("BRAKE_CLOSINGS")
 
 
 def of_referral(referral: Referral) -> str:
@@ -98,9 +98,8 @@ def decide(state: SyncState, referral: Referral, opportunity: Opportunity, terms
         return _unanswered(state, pc, crm, referral, opportunity, terms, now)
     if pc == "active":
         return _active(state, pc, crm, referral, opportunity, terms, now)
-    note = Note(
-        "STATUS_UNKNOWN", f"Partner Center shows the status {referral.status}/{referral.substatus}; nothing was changed"
-    )
+    shown = {"status": str(referral.status), "substatus": str(referral.substatus)}
+    note = Note("STATUS_UNKNOWN", shown)
     return Decision(pc, crm, notes=(note,) if state.status_pc != pc else ())
 
 
@@ -111,26 +110,17 @@ def _terminal(state: SyncState, pc: str, crm: str, referral: Referral, terms: Te
             return Decision(pc, crm, frozen=True, problem=_DEAL_TERMINAL if news else None)
         notes: tuple[Note, ...] = ()
         if state.status_pc is not None and state.status_crm not in (None, crm):
-            notes = (
-                Note(
-                    "CONFLICT_TERMINAL",
-                    f"the deal was {pc} in Partner Center, which cannot be undone; the opportunity follows",
-                ),
-            )
+            notes = (Note("CONFLICT_TERMINAL", {"pc": (pc,)}),)
         return Decision(pc, crm, closing=_closing(pc, referral, terms), frozen=True, notes=notes)
     if (pc == "won") != (crm == "won") and state.status_pc != pc:
-        text = (
-            f"the deal is {pc} in Partner Center and {crm} in Dynamics 365; Partner Center cannot be changed any more"
-        )
-        return Decision(pc, crm, frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
+        differs = Note("CONFLICT_TERMINAL", {"pc": (pc,), "crm": (crm,)}, case="differs")
+        return Decision(pc, crm, frozen=True, notes=(differs,))
     if (pc == "won") != (crm == "won") and state.status_crm != crm:  # reopened and ended otherwise since then
         return Decision(pc, crm, frozen=True, problem=_DEAL_TERMINAL)
     return Decision(pc, crm, frozen=True)
 
 
-_DEAL_TERMINAL = Note(
-    "DEAL_TERMINAL", "the deal is closed in Partner Center and takes no more changes; create a new one"
-)
+_DEAL_TERMINAL = Note("DEAL_TERMINAL")
 
 
 def late_edit() -> Note:
@@ -141,11 +131,10 @@ def late_edit() -> Note:
 def _closing(pc: str, referral: Referral, terms: Terms) -> Closing:
     reason = referral.status_reason
     if pc == "won":
-        return Closing(True, terms.statuses.won, "Won in Partner Center", reason)
+        return Closing(True, terms.statuses.won, outcome("won_there"), reason)
     another_vendor = pc == "lost" and "vendor" in (reason or "").lower()
     status = terms.statuses.out_sold if another_vendor else terms.statuses.declined
-    subject = {"lost": "Lost", "declined": "Declined", "expired": "Expired"}.get(pc, "Closed with an error")
-    return Closing(False, status, f"{subject} in Partner Center", reason)
+    return Closing(False, status, outcome(f"{pc}_there"), reason)
 
 
 def _unanswered(
@@ -191,7 +180,7 @@ def _early(referral: Referral, now: datetime) -> tuple[Note, ...]:
     eligible = any((solution.id or "").upper().startswith("SOL-") for solution in solutions)
     if created is None or not eligible or now - created >= REGISTRATION_WAIT:
         return ()
-    return (Note("WON_BEFORE_72H", "won within 72 hours of its creation; it may not qualify for incentives"),)
+    return (Note("WON_BEFORE_72H"),)
 
 
 def _grace(state: SyncState, terms: Terms, now: datetime) -> float:

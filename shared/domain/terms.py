@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.domain import opportunity
 from shared.domain.mapping import Mapping, Profile
+from shared.domain.sentences import ENGLISH, Sentences
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Statuses:
     out_sold: int = 5
 
 
+AccountRule = Literal["external_id", "duns", "name_and_postal_code", "name_and_country"]
+"""How the account of a deal that arrives may be found."""
+ACCOUNT_RULES: tuple[AccountRule, ...] = get_args(AccountRule)
+"""All of them, the surest first: in this order they are tried."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """Everything a decision needs besides the pair itself."""
@@ -52,11 +59,16 @@ class Terms:
     patch_name: bool = False
     partner_id: str | None = None
     organization_id: str | None = None
+    account_rules: tuple[AccountRule, ...] = ACCOUNT_RULES
     country_column: str = "address1_country"
+    country_lenient: bool = False
+    """Whether an account's country may be a name or three letters."""
     default_phone: str | None = None
     link_template: str = "https://partner.microsoft.com/dashboard/referrals/v2/deals/{referralId}"
     terminal_grace_s: float = 600
     solution_grace_s: float = 300
+    sentences: Sentences = ENGLISH
+    """The language sellers read."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

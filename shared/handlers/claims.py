@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from shared.connections import Connections
 from shared.domain import audit
-from shared.domain.audit import Note
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
+from shared.domain.sentences import Note
 from shared.domain.state import fingerprint
 from shared.errors import NotFound
 from shared.handlers.opportunities import guid, write_back
 from shared.messages import Hint
 
-_UNKNOWN = Note("REFERRAL_UNKNOWN", "Partner Center has no deal with this Referral Identifier; correct or empty it")
-_NOT_OURS = Note("REFERRAL_NOT_OURS", "Referral Identifier names somebody else's record of a deal; enter that of ours")
-_TAKEN = Note("REFERRAL_ALREADY_LINKED", "the deal in Referral Identifier belongs to another opportunity")
+_UNKNOWN = Note("REFERRAL_UNKNOWN")
+_NOT_OURS = Note("REFERRAL_NOT_OURS")
+_TAKEN = Note("REFERRAL_ALREADY_LINKED")
 
 
 def read(connections: Connections, opportunity: Opportunity) -> Referral | Note:
@@ -52,7 +52,8 @@ def taken(connections: Connections, opportunity: Opportunity, referral: Referral
 def refuse(hint: Hint, connections: Connections, opportunity: Opportunity, why: Note) -> str:
     """Tell the seller, once."""
     state, known = opportunity.state, fingerprint(str(why))
-    line = audit.line(connections.clock(), "CRM>PC", "LINK", False, str(why), str(hint.correlation_id), None)
+    text, run = connections.terms.sentences.told([why]), str(hint.correlation_id)
+    line = audit.line(connections.clock(), "CRM>PC", "LINK", False, text, run, None)
     lines = [] if state.problem == known else [line]
     write_back(connections, opportunity, state.but(problem=known), lines=lines, ok=False, sync_status="failed")
     return f"refused: {why.code}"

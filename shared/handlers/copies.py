@@ -9,6 +9,7 @@ from __future__ import annotations
 from shared.connections import Connections
 from shared.domain import audit
 from shared.domain.opportunity import Opportunity
+from shared.domain.sentences import outcome
 from shared.domain.state import COLUMN
 from shared.messages import Hint
 
@@ -31,7 +32,7 @@ _LINK = (
 
 def detach(hint: Hint, connections: Connections, opportunity: Opportunity) -> str:
     """Take the other deal's link off the copy; its audit begins anew. Raises `Conflict`."""
-    text = "a copy of a shared opportunity: the other deal's identifiers were removed and Sync was set to No"
+    text = connections.terms.sentences.told([outcome("copy")])
     line = audit.line(connections.clock(), "CRM>PC", "UNLINK", True, text, str(hint.correlation_id), None)
     values = {
         **dict.fromkeys(_LINK),

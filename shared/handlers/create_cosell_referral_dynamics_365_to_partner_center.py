@@ -9,6 +9,7 @@ A crash at any step is healed by the next delivery of the message.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
+from shared.domain.sentences import ENGLISH, Note, outcome
 from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
 from shared.handlers import reservations
@@ -62,7 +64,7 @@ def _prepare(hint: Hint, connections: Connections) -> str:
             again = hint.model_copy(update={"reason": _GRACE, "version": version, "attempt": 0})
             connections.queues.send(Queue.CREATE_COSELL_REFERRAL, again, delay_s=wait)
             return "still being entered"
-        return _block(hint, connections, opportunity, "; ".join(str(v.note) for v in found))
+        return _block(hint, connections, opportunity, [violation.note for violation in found])
     held = opportunity.state.reservation
     reserved, found_own = reservations.reserve(connections, opportunity)
     return _Creation(hint, connections, reserved, found_own, resumed=held is not None).run()
@@ -77,9 +79,10 @@ def _still_entering(opportunity: Opportunity, connections: Connections) -> float
     return max(0.0, (until - connections.clock()).total_seconds())
 
 
-def _block(hint: Hint, connections: Connections, opportunity: Opportunity, text: str) -> str:
+def _block(hint: Hint, connections: Connections, opportunity: Opportunity, parts: Sequence[Note | str]) -> str:
     """Say once what is missing; the next change of the deal, its account or its rows tries again."""
-    state, known = opportunity.state, fingerprint(text)
+    state, known = opportunity.state, fingerprint(ENGLISH.told(parts))
+    text = connections.terms.sentences.told(parts)
     line = audit.line(connections.clock(), DIRECTION, "CREATE", False, text, str(hint.correlation_id), None)
     write_back(
         connections,
@@ -110,7 +113,7 @@ class _Creation:
         except DataProblem as problem:
             return _block(
                 self.hint, self.connections, load(self.connections, self.opportunity.id),
-                f"{problem.code}: {problem.detail or problem.sentence}",
+                [f"{problem.code}: {problem.detail or problem.sentence}"],
             )  # fmt: skip
         except UnknownOutcome:
             raise  # the reservation stays: whoever comes next looks for the referral first
@@ -187,10 +190,8 @@ class _Creation:
         if microsofts:
             columns.update(incoming.microsoft_columns(microsofts))
         state = self._state(opportunity.state, own, microsofts)
-        parts = ["referral created"] if self._first else []
-        parts += ["Microsoft's help asked for"] if microsofts else []
-        text = ", ".join(parts)
-        run = str(self.hint.correlation_id)
+        done = ["shared_with_help" if microsofts else "shared"] if self._first else ["help_asked"] if microsofts else []
+        text, run = terms.sentences.told(map(outcome, done)), str(self.hint.correlation_id)
         line = audit.line(self.connections.clock(), DIRECTION, "CREATE", True, text, run, own.id)
         if self._edited(state, own, opportunity):  # flow 5's hint of that edit may have ended here
             edited = self.hint.model_copy(update={"reason": "edited", "attempt": 0})
@@ -237,6 +238,7 @@ class _Creation:
                 outbound=state.outbound or self._first,
                 reservation=None,
                 problem=None,
+                delay=None,
                 **self._standing(own),
             )
         )

@@ -1,7 +1,7 @@
 """Which account, contact, owner and currency rows an inbound deal belongs to: matched, else created.
 
 Accounts match by name and postal code as Microsoft's connector documents it, after the customer's own ids where the CRM
-keeps them; nothing existing is ever changed. Ambiguity is reported, not guessed silently.
+keeps them; settings switch each rule. Nothing existing is ever changed. Ambiguity is reported, not guessed silently.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from dataclasses import dataclass
 
 from shared.connections import Connections
-from shared.domain import incoming
-from shared.domain.audit import Note
+from shared.domain import countries, incoming
 from shared.domain.referral import CustomerProfile, Member, Referral
 from shared.domain.row import Lookup, Row
+from shared.domain.sentences import Note
+from shared.domain.terms import ACCOUNT_RULES
 from shared.errors import Conflict
+from shared.handlers.opportunities import guid
 from shared.ports import Condition
 
 _ID_COLUMNS = {"external": ("cosell_externalidentifier", 100), "duns": ("cosell_dunsnumber", 20)}
@@ -56,17 +58,28 @@ def _account(connections: Connections, referral: Referral) -> tuple[Lookup | Non
     profile = referral.customer_profile
     if not profile.name:
         return None, ()
-    candidates = _by_ids(connections, profile) or _by_name(connections, profile)
+    candidates = _matching(connections, profile)
     notes: tuple[Note, ...] = ()
     if len(candidates) > 1:
-        text = f"{len(candidates)} accounts match the customer; the most recently changed active one was taken"
-        notes = (Note("ACCOUNT_AMBIGUOUS", text),)
+        notes = (Note("ACCOUNT_AMBIGUOUS", {"count": len(candidates)}),)
     if candidates:
         return _survivor(connections, "account", candidates[0]), notes
     values = incoming.account(referral, connections.terms) | dict(_ids(profile))
     postal = _compact(profile.address.postal_code)
     row_id = incoming.row_id("account", profile.name.strip(), postal, referral.engagement_id or referral.id)
     return Lookup("account", _create(connections, "account", values, row_id)), notes
+
+
+def _matching(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    """What the first rule finds that finds anything; only the rules that the settings name are asked."""
+    finders = {
+        "external_id": _by_external_id,
+        "duns": _by_duns,
+        "name_and_postal_code": _by_name_and_postal_code,
+        "name_and_country": _by_name_and_country,
+    }
+    asked = (finders[rule] for rule in ACCOUNT_RULES if rule in connections.terms.account_rules)
+    return next((found for finder in asked if (found := finder(connections, profile))), [])
 
 
 def _survivor(connections: Connections, table: str, row: Row) -> Lookup:
@@ -79,9 +92,27 @@ def _survivor(connections: Connections, table: str, row: Row) -> Lookup:
     return Lookup(table, row.id)
 
 
-def _by_ids(connections: Connections, profile: CustomerProfile) -> list[Row]:
-    """Active accounts that carry an id of the customer's: Partner Center's own, else the DUNS number."""
-    for column, known in () if connections.terms.profile == "parity" else _ids(profile):
+def _by_external_id(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    """Accounts that carry an id which Partner Center has of the customer, else the account whose own id that is.
+
+    We send our accounts' own ids (`outgoing`). A merged account is no longer active; its successor is meant.
+    """
+    carrying = _by_id(connections, profile, "external")
+    if carrying:
+        return carrying
+    own = [row_id for _, known in _ids(profile, "external") if (row_id := guid(known))]
+    where = [Condition("accountid", own, "in")]
+    rows = connections.dataverse.find("account", where, _MATCHED, order_by="modifiedon desc", limit=5) if own else []
+    return [row for row in rows if row.values.get("statecode") == 0 or row.lookup("masterid")]
+
+
+def _by_duns(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    return _by_id(connections, profile, "duns")
+
+
+def _by_id(connections: Connections, profile: CustomerProfile, kind: str) -> list[Row]:
+    """Active accounts that carry an id of this kind."""
+    for column, known in _ids(profile, kind):
         where = [Condition(column, known), Condition("statecode", 0)]
         rows = connections.dataverse.find("account", where, _MATCHED, order_by="modifiedon desc", limit=5)
         if rows:
@@ -89,31 +120,38 @@ def _by_ids(connections: Connections, profile: CustomerProfile) -> list[Row]:
     return []
 
 
-def _ids(profile: CustomerProfile) -> list[tuple[str, str]]:
-    """Column and value of each kind of id that an account can hold."""
+def _ids(profile: CustomerProfile, *kinds: str) -> list[tuple[str, str]]:
+    """Column and value of each of the customer's ids that an account can hold, of these kinds or of all."""
     return [
         (column, known.id.strip())
         for kind, (column, longest) in _ID_COLUMNS.items()
         for known in profile.ids
         if (known.profile_type or "").lower() == kind and known.id and len(known.id.strip()) <= longest
+        if not kinds or kind in kinds
     ]
 
 
-def _by_name(connections: Connections, profile: CustomerProfile) -> list[Row]:
-    """Same name and postal code; without a postal code only one account of that name and country counts."""
-    name = " ".join((profile.name or "").split())
-    columns = (*_MATCHED, connections.terms.country_column)
-    where = [Condition("name", name)]
-    rows = connections.dataverse.find("account", where, columns, order_by="modifiedon desc", limit=50)
+def _by_name_and_postal_code(connections: Connections, profile: CustomerProfile) -> list[Row]:
     postal = _compact(profile.address.postal_code)
-    if postal:
-        found = [row for row in rows if _compact(row.text("address1_postalcode")) == postal]
-        return sorted(found, key=lambda row: int(row.values.get("statecode") or 0))
-    if connections.terms.profile == "parity":
-        return []
-    country = (profile.address.country or "").upper()
-    found = [row for row in rows if (row.text(connections.terms.country_column) or "").upper() == country]
+    rows = _of_that_name(connections, profile) if postal else []
+    found = [row for row in rows if _compact(row.text("address1_postalcode")) == postal]
+    return sorted(found, key=lambda row: int(row.values.get("statecode") or 0))
+
+
+def _by_name_and_country(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    """Of a customer without a postal code only one account of that name and country counts."""
+    terms = connections.terms
+    rows = [] if _compact(profile.address.postal_code) else _of_that_name(connections, profile)
+    country = countries.as_read(profile.address.country, terms)
+    found = [row for row in rows if countries.as_read(row.text(terms.country_column), terms) == country]
     return found if len(found) == 1 else []
+
+
+def _of_that_name(connections: Connections, profile: CustomerProfile) -> list[Row]:
+    name, columns = " ".join((profile.name or "").split()), (*_MATCHED, connections.terms.country_column)
+    return connections.dataverse.find(
+        "account", [Condition("name", name)], columns, order_by="modifiedon desc", limit=50
+    )
 
 
 def _compact(postal_code: str | None) -> str:

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from shared.connections import Connections
 from shared.domain import audit, outgoing
 from shared.domain import status as status_table
-from shared.domain.audit import Note
 from shared.domain.changes import Change, Plan, announced, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import wants_help
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
@@ -89,7 +89,7 @@ class _Run:
             return self._frozen(plan, decision)
         if decision.closes_referral and not brake.admits(self.connections, self._closing()):
             decision = decision.without_closing(told=state.held)
-        state = state.but(held=decision.braked)
+        state = state.but(held=decision.braked, delay=None)
         if not decision.wait_s:
             return self._carry_out(plan, decision, state)
         since = state.terminal_since or now
@@ -225,10 +225,10 @@ class _Run:
             sync_status = "pending"
         elif not problems and self.opportunity.state.terminal_since and not state.terminal_since:
             sync_status = "in_sync"  # reopened within the grace period
-        text = [change.describe() for change in (*done, *plan.confirmed, *lost)]
-        text += [f"status {status}/{substatus}" for status, substatus, _ in decision.send]
-        text += [str(note) for note in (*plan.notes, *decision.notes, *problems)]
-        lines = [self._line(not problems, "; ".join(text))] if text else []
+        text: list[Note | str] = [change.describe() for change in (*done, *plan.confirmed, *lost)]
+        text += [outcome("status_sent", status=status, substatus=substatus) for status, substatus, _ in decision.send]
+        text += [*plan.notes, *decision.notes, *problems]
+        lines = [self._line(not problems, text)] if text else []
         if state != self.opportunity.state or lines or not state.referral_id:
             state = state.but(referral_id=self.referral.id.lower(), engagement_id=self.referral.engagement_id)
             state = state.but(etag=self.referral.e_tag, referral_at=self.referral.updated_date_time)
@@ -249,8 +249,8 @@ class _Run:
         if problem is None:
             return "closed"
         kept = left(plan.late, self.opportunity, self.connections.terms)
-        state = state.with_seen({**plan.agreed, **kept}).but(status_crm=decision.crm)
-        line = self._line(False, str(problem))
+        state = state.with_seen({**plan.agreed, **kept}).but(status_crm=decision.crm, delay=None)
+        line = self._line(False, [problem])
         write_back(self.connections, self.opportunity, state, lines=[line], ok=False, sync_status="closed")
         return "refused: closed"
 
@@ -262,13 +262,13 @@ class _Run:
             changes["statuscode"] = self.connections.terms.statuses.on_hold
             state = state.but(status_pc="new", status_crm="hold")
         known = fingerprint(text)
-        lines = [] if state.problem == known else [self._line(False, text)]
+        lines = [] if state.problem == known else [self._line(False, [text])]
         state = state.but(problem=known, etag=self.referral.e_tag, referral_at=self.referral.updated_date_time)
         write_back(
             self.connections, self.opportunity, state, changes=changes, lines=lines, ok=False, sync_status="failed"
         )
         return f"refused: {problem.code}"
 
-    def _line(self, ok: bool, text: str) -> str:
-        run = str(self.hint.correlation_id)
+    def _line(self, ok: bool, parts: Sequence[Note | str]) -> str:
+        text, run = self.connections.terms.sentences.told(parts), str(self.hint.correlation_id)
         return audit.line(self.connections.clock(), DIRECTION, "UPDATE", ok, text, run, self.referral.id)

@@ -8,17 +8,18 @@ the next event. Only then come ✔ and the one audit line of the creation.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain import status as status_table
-from shared.domain.audit import Note
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge, settled, unknown_currency
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import COLUMN, Canonical, SyncState
 from shared.errors import Conflict
 from shared.handlers import customers, related_rows
@@ -61,7 +62,7 @@ def create(hint: Hint, connections: Connections, referral: Referral, lead_id: st
         linking=True,
         status_pc=status_table.of_referral(referral),
         status_crm="hold" if awaiting else "open",
-        told={note.code: note.sentence for note in customer.notes},
+        told={note.code: terms.sentences.sentence(note) for note in customer.notes},
     ).with_seen(incoming.base(referral, terms.mapping.opportunity, terms))
     values[COLUMN] = state.to_json()
     opportunity_id = incoming.row_id("opportunity", referral.id)
@@ -83,7 +84,7 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
     if pc not in status_table.TERMINAL and crm in ("open", "hold"):
         state = state.but(status_pc=pc, status_crm=crm)  # an ending is brought over, or told, by the next look
     state = state.but(etag=referral.e_tag, referral_at=referral.updated_date_time)
-    text = "; ".join(["linked to the referral that names it", *(change.describe() for change in plan.to_crm)])
+    text: list[Note | str] = [outcome("linked"), *(change.describe() for change in plan.to_crm)]
     line = _line(hint, connections, referral, "LINK", True, text)
     write_back(connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync")
     return "linked"
@@ -111,8 +112,8 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
         unknown_currency((referral.details.currency or "").upper())
     ]  # fmt: skip
     state = opportunity.state
-    notes = [Note(code, sentence) for code, sentence in state.told.items()]
-    text = "; ".join(["opportunity created", *map(str, (*notes, *problems))])
+    notes = [f"{code}: {sentence}" for code, sentence in state.told.items()]
+    text: list[Note | str] = [outcome("opportunity_created"), *notes, *problems]
     state = state.with_seen(_agreed(opportunity, referral, connections, skip_amounts=bool(problems))).but(
         linking=False,
         told={},
@@ -179,6 +180,8 @@ def _help(referral: Referral, microsofts: Referral | None, connections: Connecti
     return {row.column: rule.to_column(found, row, terms)} if found else {}
 
 
-def _line(hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, text: str) -> str:
-    run = str(hint.correlation_id)
+def _line(
+    hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, parts: Sequence[Note | str]
+) -> str:
+    text, run = connections.terms.sentences.told(parts), str(hint.correlation_id)
     return audit.line(connections.clock(), DIRECTION, operation, ok, text, run, referral.id)

@@ -16,6 +16,7 @@ from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup, Row
 from shared.domain.rules import RULES
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import COLUMN, SyncState
 from shared.errors import Conflict, DataProblem, NotFound
 from shared.handlers import brake, customers, inbound_deals
@@ -49,7 +50,7 @@ def find(connections: Connections, referral: Referral) -> Row | None:
 def create(hint: Hint, connections: Connections, referral: Referral) -> str:
     """A new lead, and its id at Partner Center."""
     values = incoming.lead(referral, connections.terms)
-    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", "lead created")
+    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", outcome("lead_created"))
     lead_id = incoming.row_id("lead", referral.id)
     with contextlib.suppress(Conflict):  # another run made it a moment ago
         connections.dataverse.create("lead", values, lead_id)
@@ -68,7 +69,7 @@ def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) 
     if (word in status_table.TERMINAL or referral.is_spam) and state == OPEN:
         if not brake.admits(connections, brake.from_hint(hint, Direction.DYNAMICS_365, referral.id)):
             return brake.HELD_BACK
-        text = _audit(hint, connections, referral, lead, "CLOSE", f"lead {word} in Partner Center")
+        text = _audit(hint, connections, referral, lead, "CLOSE", outcome("lead_ended", pc=(word,)))
         values = {"statecode": DISQUALIFIED, "statuscode": CANCELED, "cosell_audit": text}
         connections.dataverse.update("lead", lead.id, values, lead.etag)
         return "lead disqualified"
@@ -180,8 +181,8 @@ def _name_record(connections: Connections, referral: Referral, record_id: str) -
 
 
 def _audit(
-    hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, text: str
+    hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, done: Note
 ) -> str:
-    run = str(hint.correlation_id)
+    text, run = connections.terms.sentences.told([done]), str(hint.correlation_id)
     line = audit.line(connections.clock(), inbound_deals.DIRECTION, operation, True, text, run, referral.id)
     return audit.prepend(lead.text("cosell_audit") if lead else None, [line])

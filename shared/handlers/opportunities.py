@@ -77,6 +77,13 @@ def find(connections: Connections, referral: Referral) -> Opportunity | None:
     return load(connections, rows[0].id) if rows else None
 
 
+def referral_beside(connections: Connections, microsofts_id: str) -> str | None:
+    """The id of our referral in the deal whose opportunity knows Microsoft's by this id; a copy may know it, too."""
+    where = [Condition("cosell_microsoftreferralidentifier", microsofts_id)]
+    rows = connections.dataverse.find("opportunity", where, ("cosell_referralidentifier",), limit=5)
+    return next((known for row in rows if (known := guid(row.text("cosell_referralidentifier")))), None)
+
+
 @lru_cache(maxsize=1024)
 def guid(text: str | None) -> str | None:
     """The GUID in a text, in the form both systems use, or None."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shared.connections import Connections
 from shared.domain import audit
 from shared.domain.referral import Referral
+from shared.domain.sentences import outcome
 from shared.handlers.opportunities import find, write_back
 from shared.handlers.partner_center_microsoft_cosell_referral_updates_to_dynamics_365 import DIRECTION, own_record
 from shared.messages import Hint
@@ -20,7 +21,8 @@ def note(hint: Hint, connections: Connections, theirs: Referral) -> str:
     opportunity = find(connections, own) if own else None
     if opportunity is None or not opportunity.synced or opportunity.state.reservation is not None:
         return "another partner's referral"
-    text = f"another partner is {theirs.status}/{theirs.substatus}"
+    standing = outcome("partner_status", status=str(theirs.status), substatus=str(theirs.substatus))
+    text = connections.terms.sentences.told([standing])
     line = audit.line(connections.clock(), DIRECTION, "PARTNER", True, text, str(hint.correlation_id), theirs.id)
     reference = line.rpartition(" | ")[2]
     known = (old for old in (opportunity.row.text("cosell_audit") or "").splitlines() if old.endswith(reference))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain.referral import Referral
+from shared.domain.sentences import Note, outcome
 from shared.errors import NotFound, NotYet
 from shared.handlers.opportunities import again_on_conflict, find, refuse_stale, write_back
 from shared.messages import Hint
@@ -22,9 +23,8 @@ def handle(hint: Hint, connections: Connections) -> str:
 
 
 def _read_and_show(hint: Hint, connections: Connections) -> str:
-    try:
-        microsofts = connections.partner_center.get(hint.row_id)
-    except NotFound:
+    microsofts = _microsofts(hint, connections)
+    if microsofts is None:
         return "Microsoft's referral is not visible"
     if not microsofts.is_microsofts or not microsofts.engagement_id:
         return "not Microsoft's referral"
@@ -32,6 +32,15 @@ def _read_and_show(hint: Hint, connections: Connections) -> str:
     if own is None:
         return "no referral of ours in this engagement"
     return _show(hint, connections, microsofts, own)
+
+
+def _microsofts(hint: Hint, connections: Connections) -> Referral | None:
+    """Microsoft's record by its id, else whichever the engagement shows."""
+    try:
+        return connections.partner_center.get(hint.row_id)
+    except NotFound:
+        records = connections.partner_center.engagement(str(hint.engagement_id)) if hint.engagement_id else []
+        return next((record for record in records if record.is_microsofts), None)
 
 
 def own_record(connections: Connections, engagement_id: str) -> Referral | None:
@@ -54,12 +63,13 @@ def _show(hint: Hint, connections: Connections, microsofts: Referral, own: Refer
     row, columns = opportunity.row, incoming.microsoft_columns(microsofts)
     columns["cosell_dealtype"] = connections.terms.mapping.option("deal_type", "co_sell")
     status, identifier = columns["cosell_microsoftstatus"], columns.get("cosell_microsoftcrmidentifier")
-    text = []
-    if status != row.text("cosell_microsoftstatus"):
-        text.append(f"Microsoft status {row.text('cosell_microsoftstatus') or '(none)'}>{status}")
+    text, before = [], row.text("cosell_microsoftstatus")
+    if status != before:
+        first = outcome("microsoft_status_first", new=status)
+        text.append(outcome("microsoft_status", old=before, new=status) if before else first)
     if identifier and identifier != row.text("cosell_microsoftcrmidentifier"):
-        text.append("Microsoft CRM identifier filled")
-    lines = [_line(hint, connections, microsofts, "; ".join(text))] if text else []
+        text.append(outcome("microsoft_identifier"))
+    lines = [_line(hint, connections, microsofts, text)] if text else []
     state = opportunity.state.but(microsoft_referral_id=microsofts.id.lower())
     if text:
         state = state.but(microsoft_at=microsofts.updated_date_time)
@@ -82,10 +92,13 @@ def _missing(connections: Connections, microsofts: Referral, own: Referral) -> s
     )
 
 
-def _line(hint: Hint, connections: Connections, microsofts: Referral, text: str) -> str:
+def _line(hint: Hint, connections: Connections, microsofts: Referral, changed: list[Note]) -> str:
     """Names are personal data and stay out; how many sellers Microsoft put on the deal does not."""
-    if microsofts.team:
-        text += f", {len(microsofts.team)} Microsoft seller{'s' if len(microsofts.team) > 1 else ''}"
+    sentences, sellers = connections.terms.sentences, len(microsofts.team)
+    about = []
+    if sellers:
+        about.append(outcome("microsoft_sellers", count=sellers) if sellers > 1 else outcome("microsoft_seller"))
     if microsofts.status_reason:
-        text += f", reason {audit.shown(microsofts.status_reason)}"
+        about.append(outcome("reason", reason=audit.shown(microsofts.status_reason)))
+    text = ", ".join([sentences.told(changed), *map(sentences.sentence, about)])
     return audit.line(connections.clock(), DIRECTION, "MICROSOFT", True, text, str(hint.correlation_id), microsofts.id)

@@ -8,31 +8,29 @@ the referral; what the plan holds for Partner Center is told to flow 5 by a hint
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.connections import Connections
 from shared.domain import audit, classify, incoming
 from shared.domain import status as status_table
-from shared.domain.audit import Note
 from shared.domain.changes import Change, Plan, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Closing, Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import brake, claims, inbound_deals, leads, other_partners, related_rows, reminders
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
-from shared.handlers.opportunities import again_on_conflict, find, guid, load, refuse_stale, write_back
+from shared.handlers.opportunities import again_on_conflict, find, guid, load, referral_beside, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
 _AMOUNTS = ("deal_value", "currency")
-_LOCKED = Note(
-    "CURRENCY_LOCKED",
-    "the opportunity's price list or products fix its currency; value and currency were left as they are",
-)
+_LOCKED = Note("CURRENCY_LOCKED")
 
 
 def handle(hint: Hint, connections: Connections) -> str:
@@ -44,6 +42,11 @@ def _read_and_synchronise(hint: Hint, connections: Connections) -> str:
     try:
         referral = connections.partner_center.get(hint.row_id)
     except NotFound:
+        ours = referral_beside(connections, hint.row_id) if hint.reason.startswith("related-") else None
+        if ours is not None:
+            pair = hint.model_copy(update={"id": uuid.UUID(ours), "reason": SWEEP, "attempt": 0})
+            connections.queues.send(Queue.PARTNER_CENTER_EVENTS, pair)
+            return "Microsoft's referral is not visible; its deal is looked at"
         raise Unavailable(
             "REFERRAL_NOT_VISIBLE",
             "Partner Center does not show this referral to the service user.",
@@ -179,17 +182,17 @@ class _Run:
             state = state.but(held=decision.braked)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
-        text = [change.describe() for change in (*changes, *lost)]
+        text: list[Note | str] = [change.describe() for change in (*changes, *lost)]
         if decision.crm_reason is not None:
-            text.append("accepted in Partner Center")
-        text += [str(note) for note in (*(decision.notes if state != self.opportunity.state else ()), *problems)]
+            text.append(outcome("accepted_there"))
+        text += [*(decision.notes if state != self.opportunity.state else ()), *problems]
         if text:
             state = state.but(etag=referral.e_tag, referral_at=referral.updated_date_time)
         standing = f"{referral.status}/{referral.substatus}"
         if text or self.opportunity.state.status_pc != decision.pc:
             columns["cosell_referralstatus"] = standing
         ok = False if persistent or late else True if changes or decision.crm_reason is not None else None
-        lines = [*late, *([self._line("UPDATE", not problems, "; ".join(text))] if text else [])]
+        lines = [*late, *([self._line("UPDATE", not problems, text)] if text else [])]
         waiting = decision.braked or (
             ok and decision.held and plan.to_pc
         )  # a seller's edits go out with the acceptance
@@ -218,9 +221,9 @@ class _Run:
         self.opportunity = load(self.connections, self.opportunity.id)
         state, late = self._too_late(plan, state)
         error = decision.pc == "error"
-        notes = [Note("PC_ERROR_STATE", "Partner Center closed the deal with an error")] if error else []
-        text = [change.describe() for change in changes]
-        text += [closing.subject, *map(str, (*decision.notes, *notes))]
+        notes = [Note("PC_ERROR_STATE")] if error else []
+        text: list[Note | str] = [change.describe() for change in changes]
+        text += [closing.subject, *decision.notes, *notes]
         state = state.but(
             status_pc=decision.pc,
             status_crm="won" if closing.won else "lost",
@@ -237,7 +240,7 @@ class _Run:
                 "cosell_referralstatus": f"{referral.status}/{referral.substatus}",
                 **incoming.close_reason(referral, terms),
             },
-            lines=[*late, self._line("CLOSE", not error, "; ".join(text))],
+            lines=[*late, self._line("CLOSE", not error, text)],
             ok=not (error or late),
             sync_status="failed" if error else "closed",
         )
@@ -246,13 +249,14 @@ class _Run:
     def _too_late(self, plan: Plan, state: SyncState, written: tuple[Change, ...] = ()) -> tuple[SyncState, list[str]]:
         """A referral that ended takes no more edits: what was waiting for it stays here, and the seller reads so."""
         kept = left(plan.late, self.opportunity, self.connections.terms, written)
-        line = self._line("UPDATE", False, str(status_table.late_edit()), TO_PARTNER_CENTER)
-        return state.with_seen(kept), [line] if kept else []
+        line = self._line("UPDATE", False, [status_table.late_edit()], TO_PARTNER_CENTER)
+        return state.with_seen(kept).but(delay=None), [line] if kept else []
 
     def _activity(self, closing: Closing) -> dict[str, object]:
         referral = self.referral
         ended = referral.closed_date_time or referral.updated_date_time or self.connections.clock()
-        activity: dict[str, object] = {"subject": closing.subject, "actualend": ended}
+        subject = self.connections.terms.sentences.told([closing.subject])
+        activity: dict[str, object] = {"subject": subject, "actualend": ended}
         if closing.reason:
             activity["description"] = closing.reason[:2000]
         if (
@@ -282,8 +286,8 @@ class _Run:
             hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
             self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)
 
-    def _line(self, operation: str, ok: bool, text: str, direction: str = DIRECTION) -> str:
-        run = str(self.hint.correlation_id)
+    def _line(self, operation: str, ok: bool, parts: Sequence[Note | str], direction: str = DIRECTION) -> str:
+        text, run = self.connections.terms.sentences.told(parts), str(self.hint.correlation_id)
         return audit.line(self.connections.clock(), direction, operation, ok, text, run, self.referral.id)
 
 

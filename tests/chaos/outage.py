@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -91,6 +91,8 @@ class Outcome:
     calls_while_down: int
     recovered_s: float
     """From the end of the outage until the last change had arrived."""
+    told: Mapping[int, int]
+    """How often a seller read of the delay → on how many deals."""
     violations: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -126,6 +128,7 @@ def run(changes: int, hours: float, calls_per_minute: int = CALLS_PER_MINUTE) ->
         most_calls=_fullest_minute(down.calls),
         calls_while_down=sum(at < end for at in down.calls),
         recovered_s=down.calls[-1] - end,
+        told=Counter(str(row["cosell_audit"]).count("SYNC_DELAYED") for row in rows.values()),
         violations=tuple(world.journal.violations),
     )
 
@@ -196,6 +199,7 @@ def kept(outcome: Outcome, calls_per_minute: int = CALLS_PER_MINUTE) -> bool:
         and outcome.parked == 0
         and outcome.most_deliveries <= 10
         and outcome.most_calls <= calls_per_minute
+        and max(outcome.told) <= 1
         and not outcome.violations
     )
 

@@ -25,7 +25,7 @@ from shared import settings as settings_module
 from shared.connections import Connections
 from shared.delivery import Delivery
 from shared.domain.terms import Terms
-from shared.handlers import sweep
+from shared.handlers import delays, sweep
 from shared.messages import Queue
 from shared.terms_source import read_terms
 from tests.chaos.faults import NoFaults, Plan
@@ -52,6 +52,8 @@ FLOWS: dict[str, tuple[Parse, Handle]] = {
     Queue.CREATE_COSELL_REFERRAL: (messages.parse, flow_2.handle),
 }
 """Queue → how its messages are read and handled, as in `function_app`."""
+LATE = dict.fromkeys((Queue.DYNAMICS_365_TO_PARTNER_CENTER, Queue.CREATE_COSELL_REFERRAL), delays.tell)
+"""Queue → who is told of a message that waits, as there."""
 
 
 def _as_they_are(connections: Connections) -> Connections:
@@ -144,7 +146,9 @@ class World:
     def _run(self, message: Message) -> None:
         parse, handle = self.flows[message.queue]
         body = message.body.encode()
-        self.delivery.run(Queue(message.queue), body, parse, lambda parsed: handle(parsed, self.connections))
+        late = LATE.get(message.queue)
+        tell = None if late is None else lambda parsed, since: late(parsed, since, self.connections)
+        self.delivery.run(Queue(message.queue), body, parse, lambda parsed: handle(parsed, self.connections), tell)
 
     def _restart(self) -> None:
         self.ports.restart()

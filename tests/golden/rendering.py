@@ -59,7 +59,8 @@ def status(decision: Decision) -> dict[str, Any]:
     if decision.closing:
         closing = decision.closing
         found["close_the_opportunity"] = {
-            "won": closing.won, "statuscode": closing.status, "subject": closing.subject, "reason": closing.reason,
+            "won": closing.won, "statuscode": closing.status, "subject": closing.subject.sentence,
+            "reason": closing.reason,
         }  # fmt: skip
     if decision.send:
         found["send"] = [" / ".join(part for part in step if part) for step in decision.send]

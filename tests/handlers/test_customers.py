@@ -72,6 +72,84 @@ def test_in_parity_only_name_and_postal_code_count() -> None:
     assert made.dataverse.rows.all("annotation") == {}
 
 
+def sent_by_us(made: Bench, row_id: str) -> dict[str, Any]:
+    """The customer of a deal that carries the account id which we send with ours."""
+    ids = [{"profileType": "External", "id": row_id.upper()}]
+    return customer(ids=ids, name="Renamed since", address={"postalCode": "1", "country": "NO"})
+
+
+def test_the_account_whose_own_id_partner_center_has_is_the_customer() -> None:
+    made = bench()
+    known = account(made, OLD)
+    assert arrives(made, customerProfile=sent_by_us(made, OLD))["parentaccountid"] == known
+
+
+def test_an_account_that_carries_the_id_comes_before_the_one_whose_id_it_is() -> None:
+    made = bench()
+    account(made, OLD)
+    carrying = account(made, NEW, cosell_externalidentifier=OLD)
+    assert arrives(made, customerProfile=sent_by_us(made, OLD))["parentaccountid"] == carrying
+
+
+def test_of_a_merged_account_the_successor_is_the_customer() -> None:
+    made = bench()
+    account(made, OLD)
+    survivor = account(made, NEW)
+    made.dataverse.rows.all("account")[OLD].update(statecode=1, masterid=survivor)
+    assert arrives(made, customerProfile=sent_by_us(made, OLD))["parentaccountid"] == survivor
+
+
+@pytest.mark.parametrize("given", ["inactive", "gone"])
+def test_an_account_nobody_uses_any_more_is_not_the_customer(given: str) -> None:
+    made = bench()
+    if given == "inactive":
+        account(made, OLD)
+        made.dataverse.rows.all("account")[OLD].update(statecode=1)
+    row = arrives(made, customerProfile=sent_by_us(made, OLD))
+    assert row["parentaccountid"].id not in (OLD, NEW)
+    assert made.dataverse.rows.all("account")[row["parentaccountid"].id]["cosell_externalidentifier"] == OLD.upper()
+
+
+NAMED = {"name": "Northgate Foods AS", "address1_country": "NO"}
+FOUND_BY: dict[str, dict[str, Any]] = {
+    "external_id": {"cosell_externalidentifier": "C-17"},
+    "duns": {"cosell_dunsnumber": "731204988"},
+    "name_and_postal_code": {**NAMED, "address1_postalcode": "50 03"},
+    "name_and_country": {**NAMED, "address1_postalcode": "9999"},
+}
+
+
+@pytest.mark.parametrize("rule", FOUND_BY)
+@pytest.mark.parametrize("asked", ["default", "alone", "others", "parity"])
+def test_each_rule_finds_its_account_where_the_settings_ask_it(rule: str, asked: str) -> None:
+    others = ",".join(name for name in FOUND_BY if name != rule)
+    chosen = {"alone": {"ACCOUNT_MATCH_RULES": rule}, "others": {"ACCOUNT_MATCH_RULES": others},
+              "parity": {"PROFILE": "parity"}, "default": {}}[asked]  # fmt: skip
+    made = bench(**chosen)
+    known = account(made, OLD, **FOUND_BY[rule])
+    ids = [{"profileType": "External", "id": "C-17"}, {"profileType": "Duns", "id": "731204988"}]
+    address = {"country": "NO", **({"postalCode": "5003"} if rule == "name_and_postal_code" else {})}
+    row = arrives(made, customerProfile=customer(ids=ids, address=address))
+    expected = asked in ("default", "alone") or (asked == "parity" and rule == "name_and_postal_code")
+    assert (row["parentaccountid"] == known) is expected
+
+
+def test_the_rules_are_tried_in_their_own_order_however_they_are_listed() -> None:
+    made = bench(ACCOUNT_MATCH_RULES="name_and_postal_code, duns")
+    account(made, OLD, **FOUND_BY["name_and_postal_code"])
+    surer = account(made, NEW, **FOUND_BY["duns"])
+    row = arrives(made, customerProfile=customer(ids=[{"profileType": "Duns", "id": "731204988"}]))
+    assert row["parentaccountid"] == surer
+
+
+@pytest.mark.parametrize("lenient", ["yes", "no"])
+def test_a_country_written_out_is_the_same_country_where_a_clear_meaning_is_enough(lenient: str) -> None:
+    made = bench(COUNTRY_LENIENT=lenient)
+    known = account(made, OLD, name="Northgate Foods AS", address1_country="Norway", address1_postalcode=None)
+    row = arrives(made, customerProfile=customer(address={"country": "NO"}))
+    assert (row["parentaccountid"] == known) is (lenient == "yes")
+
+
 @pytest.mark.parametrize(("address", "same"), [(None, True), ("other@northgate.example", False)])
 def test_a_contact_of_that_name_is_meant_unless_the_address_says_otherwise(address: str | None, same: bool) -> None:
     made = bench()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared import row_event
-from shared.delivery import LADDER_S, SHORT_S, WAITING_S, Delivery, Envelope, foreseen
+from shared.delivery import DELAYED, LADDER_S, SHORT_S, WAITING_S, Delivery, Envelope, foreseen
 from shared.dry_run import DryRun
 from shared.errors import (
     AuthorizationError,
@@ -65,6 +65,14 @@ class Desk:
         self.delivery = Delivery(self.queues, self.clock, self.cards)
         self.failures = list(failures)
         self.seen: list[Hint] = []
+        self.told: list[tuple[Hint, float]] = []
+        self.deaf: list[Exception] = []
+        """What telling fails with, one after the other."""
+
+    def late(self, hint: Hint, since: datetime) -> None:
+        if self.deaf:
+            raise self.deaf.pop()
+        self.told.append((hint, (self.clock() - since).total_seconds()))
 
     def handle(self, hint: Hint) -> str:
         self.seen.append(hint)
@@ -75,7 +83,7 @@ class Desk:
 
     def run(self, body: str | bytes = "", queue: Queue = QUEUE) -> None:
         text = body or HINT.to_json()
-        self.delivery.run(queue, text.encode() if isinstance(text, str) else text, parse, self.handle)
+        self.delivery.run(queue, text.encode() if isinstance(text, str) else text, parse, self.handle, self.late)
 
     def waits(self, most: int = 100) -> list[float]:
         """Seconds between the tries of one message until it is done or parked."""
@@ -163,6 +171,52 @@ def test_an_unforeseen_failure_climbs_too_and_names_only_its_kind() -> None:
     assert parked.code == "UNFORESEEN"
     assert "ZeroDivisionError" in parked.sentence
     assert "ada@" not in parked.to_json()
+
+
+# -- who made the change is told ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", [Unavailable, Throttled])
+def test_a_change_that_waits_for_half_an_hour_is_told_of_once(kind: type[SyncError]) -> None:
+    desk = Desk(_error(kind, retry_after_s=60.0))
+    waits = desk.waits(80)
+    ((hint, waited),) = desk.told
+    assert hint == HINT
+    assert waited == next(total for n in range(len(waits)) if (total := sum(waits[:n])) > DELAYED.total_seconds())
+
+
+@pytest.mark.parametrize("kind", [NotYet, Conflict, NotFound, DataProblem, UnknownOutcome, Bug, AuthorizationError])
+def test_only_a_side_that_is_down_is_told_of(kind: type[SyncError]) -> None:
+    desk = Desk(_error(kind))
+    desk.waits()
+    assert desk.told == []
+
+
+def test_half_an_hour_is_not_over_before_it_is() -> None:
+    desk = Desk(_error(Unavailable))
+    for seconds in (0.0, 0.001):
+        first = START - DELAYED - timedelta(seconds=seconds)
+        desk.run(Envelope(ladder=3, first_seen_at=first, correlation_id="c", body=HINT.to_json()).to_json())
+        assert [since for _, since in desk.told] == ([1800.001] if seconds else [])
+
+
+def test_telling_that_fails_costs_no_rung_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk(_error(Unavailable))
+    desk.deaf = [ZeroDivisionError("ada@customer.example"), _error(Unavailable)]
+    with caplog.at_level("WARNING", logger="cosell.delivery"):
+        assert desk.waits() == list(LADDER_S)
+    assert [since for _, since in desk.told] == [sum(LADDER_S[:6])]
+    failed = [record.getMessage() for record in caplog.records if "nobody could be told" in record.getMessage()]
+    assert len(failed) == 2
+    assert "A_CODE" in failed[0]
+    assert "UNFORESEEN" in failed[1]
+    assert "ada@" not in "".join(failed)
+
+
+def test_where_nobody_listens_nobody_is_told() -> None:
+    desk = Desk(_error(Unavailable))
+    old = Envelope(ladder=3, first_seen_at=START - 2 * DELAYED, correlation_id="c", body=HINT.to_json())
+    desk.delivery.run(QUEUE, old.to_json().encode(), parse, desk.handle)
+    assert desk.told == []
+    assert len(desk.queues.bodies(QUEUE)) == 1
 
 
 # -- parked at once ----------------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from shared.domain import audit, incoming, outgoing
-from shared.domain.audit import Note
 from shared.domain.changes import Change, left, overruled, settled
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import SOLUTION_TABLE, expand
 from shared.domain.plan import Plan, merge
 from shared.domain.required import violations
+from shared.domain.sentences import Note, outcome
 from shared.domain.state import Seen, SyncState, fingerprint
 from shared.domain.status import Closing, Decision, decide
 from tests.unit import pairs
@@ -231,7 +231,7 @@ def test_decisions_that_wait_or_send_nothing_name_both_sides() -> None:
 
 
 def test_a_deal_won_there_keeps_its_reason() -> None:
-    assert at(WON, (0, 1)).closing == Closing(True, 3, "Won in Partner Center", "Won anyway")
+    assert at(WON, (0, 1)).closing == Closing(True, 3, outcome("won_there"), "Won anyway")
 
 
 def test_a_deal_won_early_is_noted_word_for_word() -> None:
@@ -268,20 +268,22 @@ def test_a_deal_that_was_reopened_and_ended_otherwise_is_told_once(
     pc: str, crm: str, before: tuple[str, str], complains: bool
 ) -> None:
     decision = at(TERMINAL[pc], STATES[crm], status_pc=before[0], status_crm=before[1])
-    problem = "the deal is closed in Partner Center and takes no more changes; create a new one"
-    expected = Note("DEAL_TERMINAL", problem) if complains else None
-    assert decision == Decision(pc, crm, frozen=True, problem=expected)
+    assert decision == Decision(pc, crm, frozen=True, problem=Note("DEAL_TERMINAL") if complains else None)
+    words = "DEAL_TERMINAL: the deal is closed in Partner Center and takes no more changes; create a new one"
+    assert str(decision.problem) == (words if complains else "None")
 
 
 def test_endings_that_contradict_each_other_are_noted_word_for_word() -> None:
     text = "the deal is won in Partner Center and lost in Dynamics 365; Partner Center cannot be changed any more"
-    expected = Decision("won", "lost", frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
-    assert at(TERMINAL["won"], STATES["lost"], status_pc="active", status_crm="open") == expected
+    found = at(TERMINAL["won"], STATES["lost"], status_pc="active", status_crm="open")
+    assert found == Decision("won", "lost", frozen=True, notes=found.notes)
+    assert [(note.code, note.sentence) for note in found.notes] == [("CONFLICT_TERMINAL", text)]
 
 
 def test_an_ending_there_is_followed_and_said_when_the_seller_had_moved_the_deal() -> None:
-    closing = Closing(True, 3, "Won in Partner Center", "Won anyway")
+    closing = Closing(True, 3, outcome("won_there"), "Won anyway")
     text = "the deal was won in Partner Center, which cannot be undone; the opportunity follows"
     moved = at(TERMINAL["won"], STATES["open"], status_pc="active", status_crm="hold")
-    assert moved == Decision("won", "open", closing=closing, frozen=True, notes=(Note("CONFLICT_TERMINAL", text),))
+    assert moved == Decision("won", "open", closing=closing, frozen=True, notes=moved.notes)
+    assert [(note.code, note.sentence) for note in moved.notes] == [("CONFLICT_TERMINAL", text)]
     assert at(TERMINAL["won"], STATES["open"], status_pc="active", status_crm="open").notes == ()

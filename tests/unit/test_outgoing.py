@@ -111,7 +111,9 @@ def test_the_own_body() -> None:
                 {"firstName": "Ingrid", "lastName": "Solberg", "email": "ingrid.solberg@northgate.example",
                  "phoneNumber": "+47 55 01 02 03", "title": "Head of Logistics"}
             ],
-            "ids": [{"profileType": "Duns", "id": "731204988"}],
+            "ids": [
+                {"profileType": "Duns", "id": "731204988"}, {"profileType": "External", "id": "account-id"},
+            ],
         },
         "consent": {
             "consentToContact": True,
@@ -182,8 +184,11 @@ def test_without_a_visibility_row_only_help_makes_it_visible() -> None:
 
 def test_nothing_empty_is_sent() -> None:
     body = own_body(CASES["bare"], pairs.terms())
-    assert body["team"] == body["customerProfile"]["team"] == body["customerProfile"]["ids"] == []
-    assert body["customerProfile"] == {"name": "Contoso", "address": {}, "team": [], "ids": []}
+    ours = [{"profileType": "External", "id": "account-id"}]
+    assert body["team"] == []
+    assert body["customerProfile"] == {"name": "Contoso", "address": {}, "team": [], "ids": ours}
+    nobody = own_body(pairs.opportunity(account=None), pairs.terms())["customerProfile"]
+    assert (nobody["address"], nobody["ids"]) == ({}, [])
     assert "inviteContext" not in body or "assistanceRequestCode" not in body["inviteContext"]
     assert not {"salesStage", "campaignId", "mpnId"} & body.keys()
     assert "notes" not in body["details"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.opportunity import Opportunity
-from shared.domain.required import suggestion, violations, wants_help
+from shared.domain.required import violations, wants_help
 from shared.domain.row import Lookup, Row
 from tests.unit import pairs
 
@@ -92,6 +92,11 @@ def test_each_rule_alone(row: Opportunity, code: str, words: str) -> None:
     assert words in violation.note.sentence
 
 
+def test_what_an_account_lacks_is_said_with_its_name() -> None:
+    row = pairs.opportunity(account=_without(ACCOUNT, "address1_line1", "address1_city"))
+    assert _sentence(row) == 'account "Northgate Foods AS" has no street and no city'
+
+
 def test_fifty_solutions_are_allowed() -> None:
     assert _codes(pairs.opportunity(solutions={f"SOL-{n}": "" for n in range(50)})) == []
 
@@ -154,6 +159,19 @@ def test_the_country_comes_from_the_column_the_settings_name() -> None:
     assert _codes(pairs.opportunity(account=account), country_column="new_iso2") == []
 
 
+@pytest.mark.parametrize("country", ["Germany", "deu", " UK "])
+def test_where_a_clear_meaning_is_enough_a_name_is_a_country(country: str) -> None:
+    row = pairs.opportunity(account=_without(ACCOUNT, address1_country=country))
+    assert _codes(row) == ["COUNTRY_INVALID"]
+    assert _codes(row, country_lenient=True) == []
+
+
+def test_what_means_no_country_is_reported_however_lenient_the_terms() -> None:
+    row = pairs.opportunity(account=_without(ACCOUNT, address1_country="Atlantis"))
+    words = 'account "Northgate Foods AS" has country "Atlantis"; a two-letter ISO code is needed'
+    assert _sentence(row, country_lenient=True) == words
+
+
 def test_the_fallback_column_holds_the_deal_value() -> None:
     mapping = pairs.mapping().model_copy(update={"deal_value_fallback": "budgetamount"})
     row = {"estimatedvalue": None, "budgetamount": Decimal(10)}
@@ -190,21 +208,3 @@ def test_the_customer_and_the_contact_may_come_from_elsewhere() -> None:
     row = Opportunity(bare.row, Row("account", "a", "", ACCOUNT), Row("contact", "c", "", CONTACT))
     assert _codes(row) == []
     assert row.customer == Lookup("account", pairs.ACCOUNT_ID)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [("germany", "DE"), (" DEU ", "DE"), ("UK", "GB"), ("united kingdom", "GB"), ("Åland Islands", "AX"),
-     ("ÅLAND ISLANDS", "AX"), ("United States of America", "US"), ("Atlantis", None), ("", None), ("D", None)],
-)  # fmt: skip
-def test_suggestions(text: str, code: str | None) -> None:
-    assert suggestion(text, pairs.terms()) == code
-
-
-def test_the_country_list_is_whole_and_unambiguous() -> None:
-    countries = pairs.mapping().countries
-    assert len(countries) == 249
-    assert all(len(code) == 2 and code.isupper() and code.isascii() for code in countries)
-    assert all(len(names[0]) == 3 and names[0].isupper() for names in countries.values())
-    names = [name.casefold() for known in countries.values() for name in known]
-    assert len(names) == len(set(names)), "one name suggests one code"

@@ -27,6 +27,15 @@ def test_defaults() -> None:
     assert (found.pc_calls_per_minute, found.terminal_grace_minutes) == (80, 10)
 
 
+def test_how_accounts_are_found() -> None:
+    every = ("external_id", "duns", "name_and_postal_code", "name_and_country")
+    assert pairs.settings().account_rules == every
+    assert pairs.settings(PROFILE="parity").account_rules == ("name_and_postal_code",)
+    chosen = pairs.settings(ACCOUNT_MATCH_RULES=" duns, external_id,", PROFILE="parity")
+    assert chosen.account_rules == ("duns", "external_id")
+    assert chosen.with_dataverse(VARIABLES).account_rules == chosen.account_rules
+
+
 def test_an_empty_setting_is_no_setting() -> None:
     assert pairs.settings(PROFILE="", PC_PARTNER_ID="").profile == "extended"
     assert "KEY_VAULT_URL: is missing" in _sentence(KEY_VAULT_URL="")
@@ -73,6 +82,9 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ("WEBHOOK_MAX_AGE_DAYS", "1e9", "less than or equal to 3650"),
         ("CONFLICT_POLICY", "mine", "'latest', 'pc', 'crm' or 'manual'"),
         ("WEBHOOK_EVENTS", 5, "valid tuple"),
+        ("ACCOUNT_MATCH_RULES", "duns, phone", "'external_id', 'duns', 'name_and_postal_code' or 'name_and_country'"),
+        ("ACCOUNT_MATCH_RULES", " , ", "at least 1 item"),
+        ("COUNTRY_LENIENT", "perhaps", "give yes or no"),
     ],
 )
 def test_one_wrong_setting(name: str, value: object, words: str) -> None:

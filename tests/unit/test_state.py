@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.state import Canonical, Reservation, Seen, Sent, SyncState, fingerprint, parse
+from shared.domain.state import Canonical, Delay, Reservation, Seen, Sent, SyncState, fingerprint, parse
 
 VALUES: tuple[Canonical, ...] = (
     None, "a", "b", "1", 1, True, "true", False, "null", ("a",), ("a", "b"), ("b", "a"), '["a"]', "x" * 200,
@@ -39,6 +39,7 @@ FULL = SyncState(
     seen={"name": Seen(pc='"a"', crm=None)}, status_pc="new", status_crm="hold",
     reservation=Reservation(at=datetime(2026, 3, 4, 9, 0, tzinfo=UTC), run="run"), linking=True,
     terminal_since=datetime(2026, 3, 4, 9, 1, tzinfo=UTC), problem="sha256:1", told={"CODE": "sentence ✔ 🌕"},
+    delay=Delay(told_at=datetime(2026, 3, 4, 9, 2, tzinfo=UTC), changed_at=datetime(2026, 3, 4, 9, 0, tzinfo=UTC)),
 )  # fmt: skip
 
 

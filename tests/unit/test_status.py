@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
+from shared.domain.sentences import outcome
 from shared.domain.state import SyncState
 from shared.domain.status import (
     TERMINAL,
@@ -134,11 +135,11 @@ def test_an_accepted_deal(
 
 
 CLOSINGS = {
-    "won": Closing(True, 3, "Won in Partner Center"),
-    "lost": Closing(False, 4, "Lost in Partner Center"),
-    "declined": Closing(False, 4, "Declined in Partner Center"),
-    "expired": Closing(False, 4, "Expired in Partner Center"),
-    "error": Closing(False, 4, "Closed with an error in Partner Center"),
+    "won": Closing(True, 3, outcome("won_there")),
+    "lost": Closing(False, 4, outcome("lost_there")),
+    "declined": Closing(False, 4, outcome("declined_there")),
+    "expired": Closing(False, 4, outcome("expired_there")),
+    "error": Closing(False, 4, outcome("error_there")),
 }
 
 

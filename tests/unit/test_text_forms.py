@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.domain import marks, texts
-from shared.domain.audit import LIMIT, Note, line, prepend, shown
+from shared.domain.audit import LIMIT, line, prepend, shown
 
 MOON = "🌕"
 
@@ -163,11 +163,6 @@ def test_long_and_personal_values_are_shown_as_length_and_hash(value: object, fr
     assert "characters" in text
     assert not any(part in text for part in ("xxx", "ada", "word", "a@b"))
     assert shown(value, free_text=free) == text, "the same value looks the same"
-
-
-def test_notes_read_as_code_and_sentence() -> None:
-    assert str(Note("A_CODE", "what happened")) == "A_CODE: what happened"
-    assert str(Note("A_CODE", "")) == "A_CODE"
 
 
 def test_what_just_fits_is_not_cut() -> None:
