@@ -7,12 +7,12 @@ organisation's record, and not carry the id of another opportunity. What follows
 from __future__ import annotations
 
 from shared.connections import Connections
-from shared.domain import audit
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.sentences import Note
 from shared.domain.state import fingerprint
 from shared.errors import NotFound
+from shared.handlers import trail
 from shared.handlers.opportunities import guid, write_back
 from shared.messages import Hint
 
@@ -52,8 +52,7 @@ def taken(connections: Connections, opportunity: Opportunity, referral: Referral
 def refuse(hint: Hint, connections: Connections, opportunity: Opportunity, why: Note) -> str:
     """Tell the seller, once."""
     state, known = opportunity.state, fingerprint(str(why))
-    text, run = connections.terms.sentences.told([why]), str(hint.correlation_id)
-    line = audit.line(connections.clock(), "CRM>PC", "LINK", False, text, run, None)
+    line = trail.line(connections, trail.TO_PARTNER_CENTER, "LINK", False, [why], hint.correlation_id, None)
     lines = [] if state.problem == known else [line]
     write_back(connections, opportunity, state.but(problem=known), lines=lines, ok=False, sync_status="failed")
     return f"refused: {why.code}"

@@ -7,10 +7,10 @@ other deal's link. That is taken off and Sync set to No; a seller who wants the 
 from __future__ import annotations
 
 from shared.connections import Connections
-from shared.domain import audit
 from shared.domain.opportunity import Opportunity
 from shared.domain.sentences import outcome
 from shared.domain.state import COLUMN
+from shared.handlers import trail
 from shared.messages import Hint
 
 _LINK = (
@@ -32,8 +32,8 @@ _LINK = (
 
 def detach(hint: Hint, connections: Connections, opportunity: Opportunity) -> str:
     """Take the other deal's link off the copy; its audit begins anew. Raises `Conflict`."""
-    text = connections.terms.sentences.told([outcome("copy")])
-    line = audit.line(connections.clock(), "CRM>PC", "UNLINK", True, text, str(hint.correlation_id), None)
+    parts, run = [outcome("copy")], hint.correlation_id
+    line = trail.line(connections, trail.TO_PARTNER_CENTER, "UNLINK", True, parts, run, None)
     values = {
         **dict.fromkeys(_LINK),
         "name": opportunity.name,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.connections import Connections
-from shared.domain import audit, incoming, outgoing
+from shared.domain import incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.opportunity import OPEN, Opportunity
 from shared.domain.plan import merge
@@ -24,12 +24,11 @@ from shared.domain.rules import RULES
 from shared.domain.sentences import ENGLISH, Note, outcome
 from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
-from shared.handlers import reservations
+from shared.handlers import reservations, trail
 from shared.handlers.opportunities import again_on_conflict, load, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
-DIRECTION = "CRM>PC"
 _GRACE = "grace"
 """Reason of the hint that comes back when solutions and contact had their time to follow."""
 _CONVERTED = ("help", "visibility", "notes_to_microsoft")
@@ -82,8 +81,7 @@ def _still_entering(opportunity: Opportunity, connections: Connections) -> float
 def _block(hint: Hint, connections: Connections, opportunity: Opportunity, parts: Sequence[Note | str]) -> str:
     """Say once what is missing; the next change of the deal, its account or its rows tries again."""
     state, known = opportunity.state, fingerprint(ENGLISH.told(parts))
-    text = connections.terms.sentences.told(parts)
-    line = audit.line(connections.clock(), DIRECTION, "CREATE", False, text, str(hint.correlation_id), None)
+    line = trail.line(connections, trail.TO_PARTNER_CENTER, "CREATE", False, parts, hint.correlation_id, None)
     write_back(
         connections,
         opportunity,
@@ -191,8 +189,8 @@ class _Creation:
             columns.update(incoming.microsoft_columns(microsofts))
         state = self._state(opportunity.state, own, microsofts)
         done = ["shared_with_help" if microsofts else "shared"] if self._first else ["help_asked"] if microsofts else []
-        text, run = terms.sentences.told(map(outcome, done)), str(self.hint.correlation_id)
-        line = audit.line(self.connections.clock(), DIRECTION, "CREATE", True, text, run, own.id)
+        parts, run = map(outcome, done), self.hint.correlation_id
+        line = trail.line(self.connections, trail.TO_PARTNER_CENTER, "CREATE", True, parts, run, own.id)
         if self._edited(state, own, opportunity):  # flow 5's hint of that edit may have ended here
             edited = self.hint.model_copy(update={"reason": "edited", "attempt": 0})
             self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, edited)

@@ -15,6 +15,7 @@ from shared.domain.changes import unsent
 from shared.domain.sentences import Note
 from shared.domain.state import COLUMN, Delay
 from shared.errors import NotFound
+from shared.handlers import trail
 from shared.handlers.opportunities import again_on_conflict, load
 from shared.messages import Hint
 
@@ -32,8 +33,9 @@ def _tell(hint: Hint, since: datetime, connections: Connections) -> None:
     state, terms, now = opportunity.state, connections.terms, connections.clock()
     if not opportunity.synced or state.delay is not None or not unsent(opportunity, terms):
         return
-    text = terms.sentences.told([Note("SYNC_DELAYED", {"since": f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"})])
-    line = audit.line(now, "CRM>PC", "DELAY", True, text, str(hint.correlation_id), opportunity.referral_id)
+    parts = [Note("SYNC_DELAYED", {"since": f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"})]
+    direction, run = trail.TO_PARTNER_CENTER, hint.correlation_id
+    line = trail.line(connections, direction, "DELAY", True, parts, run, opportunity.referral_id)
     delay = Delay(told_at=now, changed_at=opportunity.changed_at)
     values = {
         "cosell_audit": audit.prepend(opportunity.row.text("cosell_audit"), [line]),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.connections import Connections
-from shared.domain import audit, outgoing
+from shared.domain import outgoing
 from shared.domain import status as status_table
 from shared.domain.changes import Change, Plan, announced, left, overruled, settled
 from shared.domain.opportunity import Opportunity
@@ -24,14 +24,13 @@ from shared.domain.sentences import Note, outcome
 from shared.domain.state import SyncState, fingerprint
 from shared.domain.status import Decision
 from shared.errors import Conflict, DataProblem, NotFound, NotYet
-from shared.handlers import brake, claims, copies
+from shared.handlers import brake, claims, copies, trail
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE
 from shared.handlers.opportunities import again_on_conflict, load, refuse_stale, write_back
 from shared.messages import Hint, Queue
 from shared.ports import PatchOperation
 
-DIRECTION = "CRM>PC"
 _GRACE = "terminal-grace"
 """Reason of the hint that comes back when the grace period before Won or Lost is over."""
 
@@ -270,5 +269,5 @@ class _Run:
         return f"refused: {problem.code}"
 
     def _line(self, ok: bool, parts: Sequence[Note | str]) -> str:
-        text, run = self.connections.terms.sentences.told(parts), str(self.hint.correlation_id)
-        return audit.line(self.connections.clock(), DIRECTION, "UPDATE", ok, text, run, self.referral.id)
+        run = self.hint.correlation_id
+        return trail.line(self.connections, trail.TO_PARTNER_CENTER, "UPDATE", ok, parts, run, self.referral.id)

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Sequence
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming
+from shared.domain import classify, incoming
 from shared.domain import status as status_table
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
@@ -22,12 +22,10 @@ from shared.domain.rules import RULES
 from shared.domain.sentences import Note, outcome
 from shared.domain.state import COLUMN, Canonical, SyncState
 from shared.errors import Conflict
-from shared.handlers import customers, related_rows
+from shared.handlers import customers, related_rows, trail
 from shared.handlers.opportunities import load, write_back
 from shared.messages import Hint
 from shared.ports import PatchOperation
-
-DIRECTION = "PC>CRM"
 
 
 def create(hint: Hint, connections: Connections, referral: Referral, lead_id: str | None = None) -> str:
@@ -183,5 +181,4 @@ def _help(referral: Referral, microsofts: Referral | None, connections: Connecti
 def _line(
     hint: Hint, connections: Connections, referral: Referral, operation: str, ok: bool, parts: Sequence[Note | str]
 ) -> str:
-    text, run = connections.terms.sentences.told(parts), str(hint.correlation_id)
-    return audit.line(connections.clock(), DIRECTION, operation, ok, text, run, referral.id)
+    return trail.line(connections, trail.TO_CRM, operation, ok, parts, hint.correlation_id, referral.id)

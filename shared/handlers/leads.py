@@ -19,7 +19,7 @@ from shared.domain.rules import RULES
 from shared.domain.sentences import Note, outcome
 from shared.domain.state import COLUMN, SyncState
 from shared.errors import Conflict, DataProblem, NotFound
-from shared.handlers import brake, customers, inbound_deals
+from shared.handlers import brake, customers, inbound_deals, trail
 from shared.handlers.brake import Direction
 from shared.handlers.opportunities import guid, load
 from shared.messages import Hint
@@ -183,6 +183,5 @@ def _name_record(connections: Connections, referral: Referral, record_id: str) -
 def _audit(
     hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, done: Note
 ) -> str:
-    text, run = connections.terms.sentences.told([done]), str(hint.correlation_id)
-    line = audit.line(connections.clock(), inbound_deals.DIRECTION, operation, True, text, run, referral.id)
+    line = trail.line(connections, trail.TO_CRM, operation, True, [done], hint.correlation_id, referral.id)
     return audit.prepend(lead.text("cosell_audit") if lead else None, [line])

@@ -7,11 +7,11 @@ it says of that record already is not said again.
 from __future__ import annotations
 
 from shared.connections import Connections
-from shared.domain import audit
 from shared.domain.referral import Referral
 from shared.domain.sentences import outcome
+from shared.handlers import trail
 from shared.handlers.opportunities import find, write_back
-from shared.handlers.partner_center_microsoft_cosell_referral_updates_to_dynamics_365 import DIRECTION, own_record
+from shared.handlers.partner_center_microsoft_cosell_referral_updates_to_dynamics_365 import own_record
 from shared.messages import Hint
 
 
@@ -23,7 +23,7 @@ def note(hint: Hint, connections: Connections, theirs: Referral) -> str:
         return "another partner's referral"
     standing = outcome("partner_status", status=str(theirs.status), substatus=str(theirs.substatus))
     text = connections.terms.sentences.told([standing])
-    line = audit.line(connections.clock(), DIRECTION, "PARTNER", True, text, str(hint.correlation_id), theirs.id)
+    line = trail.line(connections, trail.TO_CRM, "PARTNER", True, [text], hint.correlation_id, theirs.id)
     reference = line.rpartition(" | ")[2]
     known = (old for old in (opportunity.row.text("cosell_audit") or "").splitlines() if old.endswith(reference))
     if f"| {text} |" in next(known, ""):

@@ -11,10 +11,9 @@ from shared.domain import audit, classify, incoming
 from shared.domain.referral import Referral
 from shared.domain.sentences import Note, outcome
 from shared.errors import NotFound, NotYet
+from shared.handlers import trail
 from shared.handlers.opportunities import again_on_conflict, find, refuse_stale, write_back
 from shared.messages import Hint
-
-DIRECTION = "PC>CRM"
 
 
 def handle(hint: Hint, connections: Connections) -> str:
@@ -101,4 +100,4 @@ def _line(hint: Hint, connections: Connections, microsofts: Referral, changed: l
     if microsofts.status_reason:
         about.append(outcome("reason", reason=audit.shown(microsofts.status_reason)))
     text = ", ".join([sentences.told(changed), *map(sentences.sentence, about)])
-    return audit.line(connections.clock(), DIRECTION, "MICROSOFT", True, text, str(hint.correlation_id), microsofts.id)
+    return trail.line(connections, trail.TO_CRM, "MICROSOFT", True, [text], hint.correlation_id, microsofts.id)

@@ -12,23 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming
+from shared.domain import classify, incoming
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, left, overruled, settled
+from shared.domain.changes import Change, Plan, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.sentences import Note, outcome
 from shared.domain.state import SyncState, fingerprint
-from shared.domain.status import Closing, Decision
+from shared.domain.status import Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
-from shared.handlers import brake, claims, inbound_deals, leads, other_partners, related_rows, reminders
+from shared.handlers import brake, claims, closing, inbound_deals, leads, other_partners, related_rows, reminders, trail
 from shared.handlers.brake import Direction
 from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, referral_beside, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
-DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
 _AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note("CURRENCY_LOCKED")
 
@@ -147,8 +146,8 @@ class _Run:
         changes = () if decision.crm in ("won", "lost") else tuple(c for c in plan.to_crm if not c.restore)
         self._forward(plan, decision)
         if decision.closing:
-            closing = brake.from_hint(self.hint, Direction.DYNAMICS_365, self.referral.id)
-            if not brake.admits(self.connections, closing):
+            braked = brake.from_hint(self.hint, Direction.DYNAMICS_365, self.referral.id)
+            if not brake.admits(self.connections, braked):
                 decision = decision.without_closing(told=opportunity.state.held)
         try:
             return self._apply(changes, plan, decision)
@@ -161,7 +160,9 @@ class _Run:
 
     def _apply(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
         if decision.closing:
-            return self._close(changes, plan, decision.closing, decision)
+            return closing.close(
+                self.connections, self.hint, self.opportunity, self.referral, changes, plan, decision, decision.closing
+            )
         return self._write(changes, plan, decision)
 
     def _write(self, changes: tuple[Change, ...], plan: Plan, decision: Decision) -> str:
@@ -176,7 +177,7 @@ class _Run:
             columns["statuscode"] = decision.crm_reason
             state = state.but(status_pc=decision.pc, status_crm="open")
         elif decision.frozen and not decision.braked and state.status_pc != decision.pc:
-            state, late = self._too_late(plan, state, changes)
+            state, late = closing.too_late(self.connections, self.hint, self.opportunity, state, plan, changes)
             state = state.but(status_pc=decision.pc, status_crm=decision.crm)
         if decision.frozen:
             state = state.but(held=decision.braked)
@@ -192,7 +193,7 @@ class _Run:
         if text or self.opportunity.state.status_pc != decision.pc:
             columns["cosell_referralstatus"] = standing
         ok = False if persistent or late else True if changes or decision.crm_reason is not None else None
-        lines = [*late, *([self._line("UPDATE", not problems, text)] if text else [])]
+        lines = [*late, *([self._line(not problems, text)] if text else [])]
         waiting = decision.braked or (
             ok and decision.held and plan.to_pc
         )  # a seller's edits go out with the acceptance
@@ -202,70 +203,6 @@ class _Run:
             self.connections, self.opportunity, state, changes=columns, lines=lines, ok=ok, sync_status=sync_status
         )
         return brake.HELD_BACK if decision.braked else "updated" if wrote else "no difference"
-
-    def _close(self, changes: tuple[Change, ...], plan: Plan, closing: Closing, decision: Decision) -> str:
-        """Fields first, then the closing action, then the record of it: a closed row takes no more business columns."""
-        terms, referral = self.connections.terms, self.referral
-        state = settled(self.opportunity.state, changes, referral, self.opportunity, terms, side="crm")
-        if changes and write_back(
-            self.connections, self.opportunity, state, changes=incoming.changed(changes, referral, terms)
-        ):
-            self.opportunity = load(self.connections, self.opportunity.id)
-        try:
-            self.connections.dataverse.close_opportunity(
-                self.opportunity.id, won=closing.won, status=closing.status, activity=self._activity(closing)
-            )
-        except DataProblem:
-            if load(self.connections, self.opportunity.id).statecode == 0:
-                raise  # not closed by somebody else meanwhile: a seller or administrator must look
-        self.opportunity = load(self.connections, self.opportunity.id)
-        state, late = self._too_late(plan, state)
-        error = decision.pc == "error"
-        notes = [Note("PC_ERROR_STATE")] if error else []
-        text: list[Note | str] = [change.describe() for change in changes]
-        text += [closing.subject, *decision.notes, *notes]
-        state = state.but(
-            status_pc=decision.pc,
-            status_crm="won" if closing.won else "lost",
-            etag=referral.e_tag,
-            referral_at=referral.updated_date_time,
-            terminal_since=None,
-            held=False,
-        )
-        write_back(
-            self.connections,
-            self.opportunity,
-            state,
-            changes={
-                "cosell_referralstatus": f"{referral.status}/{referral.substatus}",
-                **incoming.close_reason(referral, terms),
-            },
-            lines=[*late, self._line("CLOSE", not error, text)],
-            ok=not (error or late),
-            sync_status="failed" if error else "closed",
-        )
-        return "closed"
-
-    def _too_late(self, plan: Plan, state: SyncState, written: tuple[Change, ...] = ()) -> tuple[SyncState, list[str]]:
-        """A referral that ended takes no more edits: what was waiting for it stays here, and the seller reads so."""
-        kept = left(plan.late, self.opportunity, self.connections.terms, written)
-        line = self._line("UPDATE", False, [status_table.late_edit()], TO_PARTNER_CENTER)
-        return state.with_seen(kept).but(delay=None), [line] if kept else []
-
-    def _activity(self, closing: Closing) -> dict[str, object]:
-        referral = self.referral
-        ended = referral.closed_date_time or referral.updated_date_time or self.connections.clock()
-        subject = self.connections.terms.sentences.told([closing.subject])
-        activity: dict[str, object] = {"subject": subject, "actualend": ended}
-        if closing.reason:
-            activity["description"] = closing.reason[:2000]
-        if (
-            closing.won
-            and referral.details.deal_value is not None
-            and incoming.knows_currency(referral, self.connections.terms)
-        ):
-            activity["actualrevenue"] = referral.details.deal_value
-        return activity
 
     def _forward(self, plan: Plan, decision: Decision) -> None:
         """What this flow may not write: changes for Partner Center, and a look at Microsoft's record of the deal."""
@@ -286,9 +223,9 @@ class _Run:
             hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
             self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)
 
-    def _line(self, operation: str, ok: bool, parts: Sequence[Note | str], direction: str = DIRECTION) -> str:
-        text, run = self.connections.terms.sentences.told(parts), str(self.hint.correlation_id)
-        return audit.line(self.connections.clock(), direction, operation, ok, text, run, self.referral.id)
+    def _line(self, ok: bool, parts: Sequence[Note | str]) -> str:
+        run = self.hint.correlation_id
+        return trail.line(self.connections, trail.TO_CRM, "UPDATE", ok, parts, run, self.referral.id)
 
 
 def _untold(problems: tuple[Note, ...], state: SyncState) -> tuple[list[Note], SyncState]:

@@ -10,10 +10,10 @@ import logging
 from datetime import datetime, timedelta
 
 from shared.connections import Connections
-from shared.domain import audit
 from shared.domain.opportunity import Opportunity
 from shared.domain.sentences import Note
 from shared.errors import Conflict, NotFound
+from shared.handlers import trail
 from shared.handlers.opportunities import load, write_back
 from shared.ports import Condition
 
@@ -51,8 +51,8 @@ def _remind(connections: Connections, opportunity: Opportunity, respond_by: date
     state = opportunity.state
     if state.told.get(CODE) == step:
         return False
-    text = connections.terms.sentences.told([Note("RESPOND_BY", {"day": f"{respond_by:%Y-%m-%d}"})])
-    line = audit.line(now, "PC>CRM", "REMIND", True, text, "reminder", opportunity.referral_id)
+    note = Note("RESPOND_BY", {"day": f"{respond_by:%Y-%m-%d}"})
+    line = trail.line(connections, trail.TO_CRM, "REMIND", True, [note], "reminder", opportunity.referral_id)
     state = state.but(told={**state.told, CODE: step})
     write_back(connections, opportunity, state, lines=[line])
     connections.notifications.post(

@@ -9,7 +9,7 @@ from shared.handlers import partner_center_to_dynamics_365 as flow_4
 from shared.messages import Queue
 from tests.bad_input.pair import Bench, bench
 from tests.contract.deals import deal
-from tests.handlers.test_meanwhile import NEW_VALUE, edit, hint, row
+from tests.handlers.test_meanwhile import NEW_VALUE, edit, hint, once, row
 
 TO_CRM, TO_PC = Queue.PARTNER_CENTER_EVENTS, Queue.DYNAMICS_365_TO_PARTNER_CENTER
 
@@ -68,3 +68,19 @@ def test_an_ending_with_nothing_waiting_is_no_failure() -> None:
     made.deliver(TO_CRM, hint("referral", referral.id, "referral-updated"), flow_4.handle)
     assert str(row(made, row_id)["name"]).startswith("✔")
     assert "DEAL_TERMINAL" not in row(made, row_id)["cosell_audit"]
+
+
+def test_the_closing_is_told_by_who_closed_although_another_run_saw_the_closed_row_first() -> None:
+    made = bench()
+    referral = made.partner_center.invite(deal(externalReferenceId=None))
+    made.deliver(TO_CRM, hint("referral", referral.id, "referral-created"), flow_4.handle)
+    (row_id,) = made.dataverse.rows.all("opportunity")
+    made.partner_center.expire(referral.id)
+    other_run = once(
+        "dataverse.close_opportunity", lambda: flow_4.handle(hint("referral", referral.id, "merge"), made.connections)
+    )
+    made.dataverse.after_call = other_run
+    made.deliver(TO_CRM, hint("referral", referral.id, "referral-updated"), flow_4.handle)
+    ended = row(made, row_id)
+    assert str(ended["cosell_audit"]).count("| CLOSE | OK | Expired in Partner Center") == 1
+    assert str(ended["name"]).startswith("✔")
