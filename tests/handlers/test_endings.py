@@ -76,10 +76,14 @@ def test_the_closing_is_told_by_who_closed_although_another_run_saw_the_closed_r
     made.deliver(TO_CRM, hint("referral", referral.id, "referral-created"), flow_4.handle)
     (row_id,) = made.dataverse.rows.all("opportunity")
     made.partner_center.expire(referral.id)
-    other_run = once(
-        "dataverse.close_opportunity", lambda: flow_4.handle(hint("referral", referral.id, "merge"), made.connections)
-    )
-    made.dataverse.after_call = other_run
+
+    def other_run() -> object:
+        return flow_4.handle(hint("referral", referral.id, "merge"), made.connections)
+
+    def closed() -> None:
+        made.dataverse.before_call = once("dataverse.update", other_run)
+
+    made.dataverse.after_call = once("dataverse.close_opportunity", closed)
     made.deliver(TO_CRM, hint("referral", referral.id, "referral-updated"), flow_4.handle)
     ended = row(made, row_id)
     assert str(ended["cosell_audit"]).count("| CLOSE | OK | Expired in Partner Center") == 1
