@@ -352,7 +352,9 @@ def test_a_wrong_key_is_refused(process: BrokerProcess, right: str, wrong: str) 
 
 def test_what_was_confirmed_survives_a_killed_broker(tmp_path: Path) -> None:
     with running(tmp_path) as broker:
-        with ServiceBusClient.from_connection_string(broker.layout.service_bus_connection) as client:
+        with ServiceBusClient.from_connection_string(
+            broker.layout.service_bus_connection, retry_backoff_factor=0.1
+        ) as client:
             sender = client.get_queue_sender(QUEUE)
             receiver = client.get_queue_receiver(QUEUE)
             for body in ("deferred", "dead", "abandoned", "locked", "active"):
