@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -100,15 +101,19 @@ def _meaning(field: str) -> str:
 
 
 def _is_read(field: str) -> bool:
-    sources = Path(shared.__file__).parent.rglob("*.py")
-    return any(re.search(rf"\.{field}\b", source.read_text(encoding="utf-8")) for source in sources)
+    return re.search(rf"\.{field}\b", _source()) is not None
+
+
+@cache
+def _source() -> str:
+    return "\n".join(file.read_text(encoding="utf-8") for file in Path(shared.__file__).parent.rglob("*.py"))
 
 
 def _check(field: str) -> str:
     """What the value must look like."""
-    schema: dict[str, Any] = Settings.model_json_schema(by_alias=False)["properties"][field]
-    schema |= next((kind for kind in schema.get("anyOf", ()) if kind["type"] != "null"), {})
-    for name in _validators(get_type_hints(Settings, include_extras=True)[field]):
+    schema: dict[str, Any] = _schemas()[field]
+    schema = schema | next((kind for kind in schema.get("anyOf", ()) if kind["type"] != "null"), {})
+    for name in _validators(_types()[field]):
         if name in _ADDRESSES:
             return _ADDRESSES[name]
     if "enum" in schema:
@@ -123,6 +128,17 @@ def _check(field: str) -> str:
         "integer": f"whole number{_range(schema)}",
         "number": f"number{_range(schema)}",
     }.get(schema["type"], "text")
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    properties: dict[str, Any] = Settings.model_json_schema(by_alias=False)["properties"]
+    return properties
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(Settings, include_extras=True)
 
 
 def _range(schema: dict[str, Any]) -> str:

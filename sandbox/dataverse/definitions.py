@@ -7,6 +7,7 @@ Metadata writes build their columns with the same functions. Seed rows are the b
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,21 @@ _ACTIVE = [[0, "Active"], [1, "Inactive"]]
 _ACTIVE_REASONS = [[1, 0, "Active"], [2, 1, "Inactive"]]
 
 
+@cache
 def read(path: Path) -> dict[str, Any]:
+    """The document, read once: it does not change while the simulator runs."""
     with path.open("rb") as file:
         return tomllib.load(file)
 
 
 def load(*, with_custom: bool) -> Schema:
     """The environment's schema; without the custom part it is one into which nothing was installed yet."""
+    made = _made(with_custom)  # its models are frozen, so that another schema may hold them too
+    return Schema(tables=made.tables, relationships=made.relationships, choices=made.choices)
+
+
+@cache
+def _made(with_custom: bool) -> Schema:
     schema = Schema()
     standard = read(STANDARD)
     for name, entry in standard["tables"].items():

@@ -119,7 +119,7 @@ class Environment:
         self.interleaved.clear()
         self.schema = schema
         self.save_schema()
-        self.reload()
+        self.events, self.switches = EventSwitches(), RowSwitches()
 
     def save_schema(self) -> None:
         self.store.put_setting("schema", self.schema.model_dump())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,7 @@ NUMBERS = frozenset({"Integer", "BigInt", "Decimal", "Double", "Money"})
 TEXTS = frozenset({"String", "Memo", "EntityName"})
 
 
+@cache
 def stable_id(*parts: str) -> str:
     """The same GUID for the same parts, so that a reset environment has the ids it had before."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))

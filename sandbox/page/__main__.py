@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import uvicorn
@@ -31,5 +32,7 @@ if __name__ == "__main__":
         server_header=False,
         timeout_graceful_shutdown=2,
     )
+    # uvicorn finishes what runs and then raises the signal again; the second time it ends the process quietly.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     _Server(config).run()
-    sys.exit(0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,36 +11,32 @@ from typing import Any
 import requests
 
 from sandbox.layout import Layout
+from sandbox.process import PartProcess
 
 
 class BrokerProcess:
-    """`python -m sandbox.broker` in a state directory; comes back at the same address after `kill` and `start`."""
+    """The broker on a state directory; comes back at the same address after `kill` and `start`."""
 
     def __init__(self, state: Path, *options: str) -> None:
         self.layout = Layout.create(state)
-        self._options = options
-        self._process: subprocess.Popen[str] | None = None
+        self._process = PartProcess("broker", self.layout.state, *options)
         self._http = requests.Session()
 
     def start(self) -> None:
         """Returns when the broker listens."""
-        command = [sys.executable, "-m", "sandbox.broker", "--state", str(self.layout.state), *self._options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line == f"ready 127.0.0.1:{self.layout.ports['broker']}\n", line
+        self._process.start()
+        self._process.wait_ready()
+        assert f"ready 127.0.0.1:{self.layout.ports['broker']}" in self._process.log_lines()
 
     def kill(self) -> None:
         """SIGKILL: the broker has no chance to tidy up."""
-        assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
 
-    def stop(self) -> int:
+    def stop(self) -> int | None:
         """SIGTERM; the exit code."""
-        assert self._process is not None
         self._process.terminate()
-        return self._process.wait(10)
+        self._process.wait()
+        return self._process.exit_code
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """The JSON answer of the admin port; an HTTP error raises."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import requests
 
 from sandbox.layout import Layout
+from sandbox.process import PartProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).resolve().parent / "apps"
@@ -30,31 +29,18 @@ def wait_for[T](question: Callable[[], T], within_s: float = PATIENCE_S) -> T:
     return answer
 
 
-class Child:
-    """`python -m MODULE --state DIR …`, its output in a file."""
-
-    def __init__(self, module: str, state: Path, *options: str) -> None:
-        self.output = state / f"{module}.{time.monotonic_ns()}.out"
-        command = [sys.executable, "-m", module, "--state", str(state), *options]
-        with self.output.open("wb") as file:
-            self.process = subprocess.Popen(  # noqa: S603  our own interpreter and modules, no shell
-                command, cwd=ROOT, stdout=file, stderr=file, env=_environment()
-            )
+class Child(PartProcess):
+    """A part that also tells what it said and how it ended."""
 
     def text(self) -> str:
-        return self.output.read_text(encoding="utf-8")
+        return "\n".join(self.log_lines())
 
-    def wait_ready(self) -> None:
-        wait_for(lambda: "\nready " in "\n" + self.text() or self.process.poll() is not None)
-        assert self.process.poll() is None, self.text()
-
-    def end(self, number: signal.Signals = signal.SIGTERM, within_s: float = PATIENCE_S) -> int:
-        """Send the signal, wait, and return the exit code."""
-        self.process.send_signal(number)
-        try:
-            return self.process.wait(within_s)
-        finally:
-            self.process.kill()
+    def end(self, number: signal.Signals = signal.SIGTERM, within_s: float = PATIENCE_S) -> int | None:
+        """Send the signal, wait, and return the exit code; -9 when it did not end by itself in time."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
+        self.wait(within_s)
+        return self.exit_code
 
 
 class Host:
@@ -70,7 +56,8 @@ class Host:
         self._options = ("--app", str(APPS / app), *options)
 
     def start(self, *, ready: bool = True) -> Child:
-        self.child = Child("sandbox.host", self.state, *self._options)
+        self.child = Child("host", self.state, *self._options)
+        self.child.start()
         if ready:
             self.child.wait_ready()
         return self.child
@@ -91,7 +78,3 @@ class Host:
         """What the functions wrote, those lines that have these values."""
         lines = [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
         return [line for line in lines if all(line.get(name) == value for name, value in having.items())]
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"NO_PROXY": "localhost,127.0.0.1", "PYTHONUNBUFFERED": "1"}

@@ -29,7 +29,9 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]
 
 @pytest.fixture(scope="module")
 def client(process: BrokerProcess) -> Iterator[ServiceBusClient]:
-    with ServiceBusClient.from_connection_string(process.layout.service_bus_connection) as client:
+    with ServiceBusClient.from_connection_string(
+        process.layout.service_bus_connection, retry_backoff_factor=0.1
+    ) as client:
         yield client
 
 

@@ -144,7 +144,8 @@ def test_environment_variables_win_over_the_settings_file(tmp_path: Path, monkey
     monkeypatch.setenv("TIMER_SCHEDULE", "not a schedule")
     host = Host("web", tmp_path, TIMER_SCHEDULE="0 0 3 * * *")
     child = host.start(ready=False)
-    assert child.process.wait(10) == 1
+    child.wait(10)
+    assert child.exit_code == 1
     assert 'the schedule "not a schedule"' in child.text()
 
 
@@ -169,13 +170,15 @@ def test_a_chunked_body_is_refused_where_it_exceeds_the_limit(host: Host) -> Non
 
 
 def test_requests_beyond_the_outstanding_ones_get_429(host: Host) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        begun = time.monotonic()
-        running = [pool.submit(host.get, "/api/slow?s=1") for _ in range(2)]
-        wait_for(lambda: host.counts("slow")["running"])
-        wait_for(lambda: host.get("/api/slow?s=0").status_code == 429)
-        assert [future.result().status_code for future in running] == [200, 200]
-        assert time.monotonic() - begun >= 2, "maxConcurrentRequests is 1"
+    with ThreadPoolExecutor(3) as pool:
+
+        def together() -> list[int]:
+            begun = time.monotonic()
+            statuses = sorted(answer.status_code for answer in pool.map(host.get, ["/api/slow?s=0.5"] * 3))
+            assert time.monotonic() - begun >= 1, "maxConcurrentRequests is 1"
+            return statuses
+
+        wait_for(lambda: together() == [200, 200, 429])  # a busy machine may send one of them too late
     assert host.get("/api/slow?s=0").status_code == 200
 
 

@@ -40,7 +40,8 @@ class Pair:
 
     def start_broker(self) -> None:
         options = ("--lock-duration-s", str(LOCK_S), "--max-delivery-count", str(MOST_DELIVERIES))
-        self.broker = Child("sandbox.broker", self.host.state, *options)
+        self.broker = Child("broker", self.host.state, *options)
+        self.broker.start()
         self.broker.wait_ready()
 
     def send(self, *orders: dict[str, Any], queue: str = EVENTS, **properties: Any) -> None:

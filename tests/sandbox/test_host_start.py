@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from sandbox.host.__main__ import main
 from sandbox.host.configuration import HostJson, StartError, read_host_json
 from sandbox.layout import Layout
+from sandbox.process import PartProcess
 from tests.sandbox.host_process import ROOT
 
 HTTP_APP = """
@@ -50,15 +50,13 @@ MINIMAL = "{" + VERSION + "}"
 
 def start(folder: Path, *options: str) -> str:
     """The sentence with which the host refuses to start."""
-    command = [sys.executable, "-m", "sandbox.host", "--state", str(folder), "--app", str(folder), *options]
-    ended = subprocess.run(  # noqa: S603  our own interpreter and module, no shell
-        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ended.returncode == 1, ended
-    assert "Traceback" not in ended.stderr + ended.stdout
-    assert ended.stderr.count("\n") == 1
-    assert "ready" not in ended.stdout
-    return ended.stderr.strip()
+    host = PartProcess("host", folder, "--app", str(folder), *options)
+    host.start()
+    host.wait(30)
+    assert host.exit_code == 1, host.log_lines()
+    _, *logged, sentence = host.log_lines()
+    assert all(line.startswith(f"{datetime.now():%Y-%m-%d}T") for line in logged), logged  # noqa: DTZ005 - as it logs
+    return sentence
 
 
 def refused(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> str:

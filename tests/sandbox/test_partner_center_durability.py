@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from sandbox.process import PartProcess
 from tests.sandbox.partner_center_deals import create, create_co_sell, read, replace
 from tests.sandbox.partner_center_fixture import REFERRALS, REGISTRATION, Cloud, until
 from tests.sandbox.webhook_receiver import Receiver
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("partner_center")]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def kill_and_restart(cloud: Cloud) -> None:
@@ -73,23 +70,25 @@ def test_a_reset_forgets_everything(fresh_cloud: Cloud, receiver: Receiver) -> N
     assert receiver.received == []
 
 
-def run_part(part: str, state: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"sandbox.{part}", "--state", str(state)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own modules
+def run_part(part: str, state: Path) -> tuple[int | None, list[str]]:
+    """Its exit code and what it said."""
+    process = PartProcess(part, state)
+    process.start()
+    process.wait(30)
+    return process.exit_code, process.log_lines()[1:]
 
 
 def test_a_taken_port_ends_with_one_sentence(fresh_cloud: Cloud) -> None:
-    ended = run_part("partner_center", fresh_cloud.layout.state)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"Port {fresh_cloud.layout.ports['partner_center']} for partner_center")
-    assert len(ended.stderr.splitlines()) == 1
+    code, said = run_part("partner_center", fresh_cloud.layout.state)
+    assert (code, len(said)) == (1, 1), said
+    assert said[0].startswith(f"Port {fresh_cloud.layout.ports['partner_center']} for partner_center")
 
 
 def test_an_empty_state_directory_is_named(tmp_path: Path) -> None:
-    ended = run_part("entra", tmp_path)
-    assert ended.returncode == 2
-    assert "holds no readable sandbox.json" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    code, said = run_part("entra", tmp_path)
+    assert code == 2
+    assert "holds no readable sandbox.json" in "".join(said)
+    assert "Traceback" not in "".join(said)
 
 
 def test_sigterm_ends_the_process_cleanly(tmp_path: Path) -> None:
@@ -98,5 +97,6 @@ def test_sigterm_ends_the_process_cleanly(tmp_path: Path) -> None:
     other.stop()
     for part in (other.entra, other.partner_center):
         assert part.pid is None
-        assert part.log_lines()[0].startswith("ready https://localhost:")
-        assert len(part.log_lines()) == 1, part.log_lines()
+        assert part.exit_code == 0
+        assert part.log_lines()[1].startswith("ready https://localhost:")
+        assert len(part.log_lines()) == 2, part.log_lines()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -71,10 +73,12 @@ def run(state: Path, *options: str) -> Ended:
     return finish(launch_sandbox(state, *options))
 
 
-def processes_of(state: Path) -> list[str]:
-    """Every process that names the state directory, by the system's own list."""
-    listing = subprocess.check_output(["/bin/ps", "-ww", "-eo", "pid,args"], text=True)
-    return [line for line in listing.splitlines() if str(state) in line]
+def processes_of(state: Path) -> list[int]:
+    """Every part that ever began to work on the state directory and still runs."""
+    logged = "".join(log.read_text("utf-8", "replace") for log in (state / "logs").glob("*.log"))
+    listing = subprocess.check_output(["/bin/ps", "-eo", "pid=,stat="], text=True)
+    running = {int(pid) for pid, status in map(str.split, listing.splitlines()) if not status.startswith("Z")}
+    return sorted(running.intersection(map(int, re.findall(r"^process (\d+)$", logged, re.MULTILINE))))
 
 
 def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
@@ -110,13 +114,14 @@ def test_it_stays_when_both_sides_agree_and_ctrl_c_leaves_nothing(tmp_path: Path
         layout = Layout.load(state)
         with connection(layout) as http:
             assert "Partner Center" in http.get(layout.page_url, timeout=10).text
-        assert len(processes_of(state)) > len(PARTS)
+        assert len(processes_of(state)) == len(PARTS)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) == 0
+        rest, _ = process.communicate(timeout=30)  # until nobody holds its output, so no process of its own is left
+        assert process.returncode == 0
     finally:
         process.kill()
         process.wait()
-    out = "".join(said)
+    out = "".join(said) + rest
     assert "Both sides agree." in out
     assert out.count("✔") > 8
     assert "✖" not in out
@@ -201,6 +206,23 @@ def test_the_lock_names_the_page_of_the_holder(tmp_path: Path) -> None:
         with pytest.raises(CannotStart, match=layout.page_url), StateDirectory(tmp_path, keep=True, ports={}):
             pytest.fail("two hold the lock")
         assert Layout.load(tmp_path) == layout
+
+
+# -- the parts as commands -------------------------------------------------------------------------------------------
+@pytest.mark.sandbox
+def test_every_part_is_a_command_that_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path)
+    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": app_settings(layout)}))
+    parts = {name: launch("-m", f"sandbox.{name}", "--state", str(tmp_path)) for name in PARTS}
+    try:
+        for name, process in parts.items():
+            assert process.stdout
+            assert any(line.startswith("ready ") for line in process.stdout), name
+    finally:
+        for process in parts.values():
+            process.terminate()
+        ended = {name: finish(process) for name, process in parts.items()}
+    assert {name: (end.code, end.err) for name, end in ended.items()} == dict.fromkeys(PARTS, (0, ""))
 
 
 # -- the object ------------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ def leaf(
     return Issued(builder.sign(parent.key, hashes.SHA256()), key)
 
 
+@cache
 def self_signed() -> Issued:
     key = rsa_key("stranger")
     builder = _builder(subject(HOST, MICROSOFT), key, None, days=365)
@@ -167,7 +168,7 @@ def headers(body: bytes, **changes: str | None) -> list[tuple[str, str]]:
     """The headers of a genuine request; a change replaces one (underscores are dashes), None removes it."""
     found: dict[str, str | None] = {
         "Content-Type": "application/json",
-        "Authorization": "Signature " + sign(body),
+        "Authorization": None if "Authorization" in changes else "Signature " + sign(body),
         "X-MS-Certificate-Url": CERTIFICATE_URL,
         "X-MS-Signature-Algorithm": "rsa-sha256",
     }
