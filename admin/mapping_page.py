@@ -37,7 +37,9 @@ _TITLES = {
 _RULES = {
     "name": "one line, without ✔ and ✖; an empty name becomes customer and solution",
     "text": "as it is, cut to the column's length",
-    "notes": "long text is cut with a marker and kept whole as a note on the timeline; never sent back shortened",
+    "notes": "long text is cut with a marker and kept whole as a note on the timeline; never sent back shortened. HTML "
+    "is compared and sent as its text, paragraphs, list items and breaks as lines; a text is HTML when an element is "
+    "closed in it or it has a `<br>`, so `a < b` and `<none>` stay as they are",
     "money": "compared and written at the currency's decimals, rounded half up; 0 and empty never replace an amount",
     "currency": "by ISO code; one not active in the CRM is reported (`CURRENCY_UNKNOWN`), its amount not written",
     "date": "the day in UTC",
