@@ -44,7 +44,10 @@ _RULES = {
     "currency": "by ISO code; one not active in the CRM is reported (`CURRENCY_UNKNOWN`), its amount not written",
     "date": "the day in UTC",
     "moment": "date and time in UTC, to the second",
-    "stage": "Partner Center's percentage or word ↔ sales stage, by the value maps `stage` and `stage_words`",
+    "stage": "Partner Center's percentage or word ↔ sales stage, by the value maps `stage` and `stage_words`. Into "
+    "`salesstage` it brings the pipeline phase (`stepname`, by the map `stage_phase`) and the probability "
+    "(`closeprobability`), where those columns exist and no row maps them: what a seller changes in these two alone "
+    "stays, and is not sent",
     "solutions": "the whole list: one row of the solution table per id; the last one is never removed",
     "visibility": "only from hidden to visible, never back",
     "help": "by the value map `help`; cannot be changed after Microsoft was asked",

@@ -18,13 +18,14 @@ _MOST_CURRENCIES = 200
 def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Terms:
     """The terms; `ConfigurationError` MAPPING_COLUMN_UNUSABLE when a column is missing or of another type."""
     _require_columns(mapping, dataverse)
-    limits = {
-        column.name: column.max_length for column in dataverse.columns("opportunity").values() if column.max_length
-    }
+    columns = dataverse.columns("opportunity")
+    limits = {column.name: column.max_length for column in columns.values() if column.max_length}
+    free = columns.keys() - {row.column for row in mapping.opportunity}
     return Terms(
         mapping=mapping,
         currencies=_currencies(dataverse),
         limits=limits,
+        stage_columns=Terms.stage_columns & free,
         profile=settings.profile,
         statuses=Statuses(
             on_hold=settings.on_hold_status,

@@ -74,7 +74,8 @@ def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, oppo
     for change in done:
         rule = RULES[change.row.rule]
         pc = rule.from_referral(referral, change.row, terms)
-        crm = change.new if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
+        held = rule.as_crm(change.new, change.row, terms)
+        crm = held if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
         if change.settles:
             seen[change.row.field] = (pc, crm)
     return state.with_seen(seen)

@@ -53,10 +53,11 @@ def mapped(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict
         if row.field in _AMOUNTS and not knows_currency(referral, terms):
             continue
         rule = RULES[row.rule]
-        value = rule.as_crm(rule.from_referral(referral, row, terms), row, terms)
-        column = rule.to_column(value, row, terms) if value is not None else row.default
+        value = rule.from_referral(referral, row, terms)
+        held = rule.as_crm(value, row, terms)
+        column = rule.to_column(held, row, terms) if held is not None else row.default
         if column is not None:
-            values[row.column] = column
+            values |= {row.column: column, **_beside(value, row, terms)}
     return _own_revenue(values)
 
 
@@ -79,11 +80,17 @@ def changed(changes: Iterable[Change], referral: Referral, terms: Terms) -> dict
         if RULES[change.row.rule].related:
             continue
         values[change.row.column] = RULES[change.row.rule].to_column(change.new, change.row, terms)
+        values |= _beside(change.new, change.row, terms)
         value_row = terms.mapping.row("deal_value")
         if change.row.field == "currency" and value_row is not None:
             amount = RULES["money"].from_referral(referral, value_row, terms)
             values.setdefault(value_row.column, RULES["money"].to_column(amount, value_row, terms))
     return _own_revenue(values)
+
+
+def _beside(value: Canonical, row: MappingRow, terms: Terms) -> dict[str, Any]:
+    follows = RULES[row.rule].beside
+    return follows(value, row, terms) if follows else {}
 
 
 def _own_revenue(values: dict[str, Any]) -> dict[str, Any]:

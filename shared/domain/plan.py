@@ -89,6 +89,9 @@ class _Merge:
             self.agreed[row.field] = (pc, crm)
             return
         if crm in (pc, rule.as_crm(pc, row, self.terms)):
+            if seen is not None and pc is not None and not crm_changed and self._follows(row):
+                self.to_crm.append(Change(row, _remembered(seen.pc), pc))
+                return
             self.agreed[row.field] = (pc, crm)
             if seen is not None:
                 self.confirmed.append(self._confirmed(row, seen, pc, crm))
@@ -106,7 +109,7 @@ class _Merge:
             self._conflict(row, pc, crm)
         elif pc_comes:
             self.agreed.pop(row.field, None)  # the CRM's value is about to be replaced: no base before that
-            self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
+            self.to_crm.append(Change(row, crm, self._brought(row, pc)))
         elif crm_goes:
             self._send(row, pc, crm, _remembered(seen.crm) if seen else None)
 
@@ -174,6 +177,15 @@ class _Merge:
         else:
             self.to_pc.append(Change(row, pc, new))
 
+    def _follows(self, row: MappingRow) -> bool:
+        """Whether the columns beside the row's own are to hear of a change that the row's column cannot show."""
+        return RULES[row.rule].beside is not None and row.inbound("update", self.terms.profile)
+
+    def _brought(self, row: MappingRow, pc: Canonical) -> Canonical:
+        """Partner Center's value as the CRM can hold it, in the row's column and those beside it."""
+        rule = RULES[row.rule]
+        return pc if rule.beside else rule.as_crm(pc, row, self.terms)
+
     def _winner(self) -> str:
         """Whose value counts in a conflict: pc, crm, or nobody's (manual)."""
         if self.terms.conflict != "latest":
@@ -186,8 +198,7 @@ class _Merge:
             return
         winner = self._winner()
         if winner == "pc":
-            new = RULES[row.rule].as_crm(pc, row, self.terms)
-            self.to_crm.append(Change(row, crm, new, losing=crm, conflict=True))
+            self.to_crm.append(Change(row, crm, self._brought(row, pc), losing=crm, conflict=True))
         elif winner == "crm":
             self.to_pc.append(Change(row, pc, crm, losing=pc, conflict=True))
         else:

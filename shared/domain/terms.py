@@ -42,6 +42,8 @@ class Terms:
     """ISO code → currency."""
     limits: Dictionary[str, int] = field(default_factory=dict)
     """Opportunity column → longest text it holds, in UTF-16 units as Dataverse counts."""
+    stage_columns: frozenset[str] = frozenset({"stepname", "closeprobability"})
+    """Opportunity columns that follow the sales stage, as far as the CRM has them and no row maps them."""
     profile: Profile = "extended"
     statuses: Statuses = Statuses()
     marks: bool = True

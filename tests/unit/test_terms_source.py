@@ -89,6 +89,18 @@ def test_settings_and_lengths_become_terms() -> None:
     assert known.link("1") == "https://x.example/1"
 
 
+def test_columns_beside_the_stage_are_those_that_exist_and_that_no_row_maps() -> None:
+    metadata = Metadata()
+    assert _read(metadata).stage_columns == frozenset()
+    for column, kind in (("stepname", "String"), ("closeprobability", "Integer")):
+        metadata.tables["opportunity"][column] = Column(column, kind)
+    assert _read(metadata).stage_columns == {"stepname", "closeprobability"}
+    mapped = pairs.mapping().opportunity[0].model_copy(update={"field": "phase", "column": "stepname"})
+    mapping = pairs.mapping().model_copy(update={"opportunity": (*pairs.mapping().opportunity, mapped)})
+    known = read_terms(pairs.settings(), mapping, metadata)  # type: ignore[arg-type]  # the part of the port it uses
+    assert known.stage_columns == {"closeprobability"}
+
+
 def test_a_column_that_does_not_exist_is_named_with_its_field() -> None:
     metadata = Metadata()
     del metadata.tables["opportunity"]["cosell_campaigncode"]
