@@ -30,6 +30,8 @@ class Change:
     conflict: bool = False
     settles: bool = True
     """False for a joined note: the other side still has to get it."""
+    told: Note | None = None
+    """What the seller reads besides, here and as a note on the timeline."""
     restore: bool = False
     """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
 
@@ -42,7 +44,13 @@ class Change:
         """`field old>new` as the audit shows it."""
         free = RULES[self.row.rule].free_text
         text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
-        return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
+        text += f" (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else ""
+        return f"{text}; {self.told}" if self.told else text
+
+
+def described(changes: Iterable[Change]) -> list[str]:
+    """Changes as the audit shows them, without those that only accompany another: half an amount stays what it is."""
+    return [change.describe() for change in changes if change.old != change.new or change.told]
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportun
         field_, before = change.row.field, state.sent.get(change.row.field)
         if before and before.pc == fingerprint(change.old):
             seen[field_] = Seen(pc=before.pc, crm=before.crm)
-        if change.settles:
+        if change.settles and change.new != change.old:  # what stays as it is cannot be seen to arrive
             crm = RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)
             sent[field_] = Sent(pc=fingerprint(change.new), crm=fingerprint(crm), before=fingerprint(change.old))
     return state.but(seen=seen, sent=sent)

@@ -71,7 +71,7 @@ def _without_tags(text: str) -> str:
 def _without(text: str, start: str, end: str) -> str:
     """The text without what stands between these two; what is not closed stays."""
     kept, at = list[str](), 0
-    while (opened := text.find(start, at)) >= 0 and (closed := text.find(end, opened)) >= 0:
+    while (opened := text.find(start, at)) != -1 and (closed := text.find(end, opened)) != -1:
         kept.append(text[at:opened])
         at = closed + len(end)
     return "".join((*kept, text[at:]))
@@ -102,7 +102,7 @@ class _Lines(HTMLParser):
 
     def text(self) -> str:
         self._end_block()
-        return "\n".join(self._lines).strip("\n")
+        return "\n".join(self._lines).strip()
 
     def _end_block(self) -> None:
         if self._line.strip(" \t\n"):  # a space that may not break makes an empty line

@@ -16,7 +16,8 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain import texts
+from shared.domain import amounts, texts
+from shared.domain.amounts import AMOUNT
 from shared.domain.audit import Note, shown
 from shared.domain.changes import Change as Change
 from shared.domain.changes import Plan as Plan
@@ -28,10 +29,6 @@ from shared.domain.rule import Rule
 from shared.domain.rules import RULES
 from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.domain.terms import Terms
-
-AMOUNT = ("deal_value", "currency")
-"""The two fields that are one amount."""
-
 
 _BLANK = {
     "deal_value": Note(
@@ -70,6 +67,9 @@ class _Merge:
 
     def __init__(self, state: SyncState, referral: Referral, opportunity: Opportunity, terms: Terms) -> None:
         self.state, self.referral, self.opportunity, self.terms = state, referral, opportunity, terms
+        self.converted = amounts.converted(referral, terms)
+        self.whole = self.converted is not None or amounts.apart(state.seen.get("deal_value"))
+        """Whether value and currency are compared and written as one: their numbers differ from side to side."""
         self.to_crm: list[Change] = []
         self.to_pc: list[Change] = []
         self.agreed: dict[str, tuple[Canonical, Canonical]] = {}
@@ -88,7 +88,7 @@ class _Merge:
         if seen is None and rule.independent and row.field not in self.state.sent:
             self.agreed[row.field] = (pc, crm)
             return
-        if crm in (pc, rule.as_crm(pc, row, self.terms)):
+        if all(map(self._alike, self._amount_rows() if self._is_whole(row) else (row,))):
             if seen is not None and pc is not None and not crm_changed and self._follows(row):
                 self.to_crm.append(Change(row, _remembered(seen.pc), pc))
                 return
@@ -172,7 +172,7 @@ class _Merge:
     def _send(self, row: MappingRow, pc: Canonical, crm: Canonical, base: Canonical) -> None:
         """The CRM's value for Partner Center, as the rule sends it."""
         new = RULES[row.rule].sent(pc, crm, base, row, self.terms)
-        if new == pc:
+        if new == pc and not self._is_whole(row):
             self.agreed[row.field] = (pc, crm)
         else:
             self.to_pc.append(Change(row, pc, new))
@@ -183,8 +183,27 @@ class _Merge:
 
     def _brought(self, row: MappingRow, pc: Canonical) -> Canonical:
         """Partner Center's value as the CRM can hold it, in the row's column and those beside it."""
-        rule = RULES[row.rule]
-        return pc if rule.beside else rule.as_crm(pc, row, self.terms)
+        return pc if RULES[row.rule].beside else self._held(row, pc)
+
+    def _held(self, row: MappingRow, pc: Canonical) -> Canonical:
+        """Partner Center's value as the row's column can hold it."""
+        if self.converted and row.field in AMOUNT:
+            return self.converted.values[row.field]
+        return RULES[row.rule].as_crm(pc, row, self.terms)
+
+    def _alike(self, row: MappingRow) -> bool:
+        """Whether the CRM holds what Partner Center does, as far as it can."""
+        pc, crm = self._values(row)
+        return crm == self._held(row, pc) or (crm == pc and not (self.converted and row.field in AMOUNT))
+
+    def _is_whole(self, row: MappingRow) -> bool:
+        return self.whole and row.field in AMOUNT
+
+    def _is_news(self, row: MappingRow, pc: Canonical, crm: Canonical) -> bool:
+        return self.state.seen.get(row.field) != Seen(pc=fingerprint(pc), crm=fingerprint(crm))
+
+    def _amount_rows(self) -> list[MappingRow]:
+        return list(filter(None, map(self.terms.mapping.row, AMOUNT)))
 
     def _winner(self) -> str:
         """Whose value counts in a conflict: pc, crm, or nobody's (manual)."""
@@ -237,14 +256,17 @@ class _Merge:
         conflict = torn or any(change.conflict for change in moving)
         self.to_crm = [change for change in self.to_crm if change not in moving]
         self.to_pc = [change for change in self.to_pc if change not in moving]
-        for row in filter(None, map(self.terms.mapping.row, AMOUNT)):
+        for row in self._amount_rows():
             (pc, crm), profile = self._values(row), self.terms.profile
-            if pc == crm:
+            there = crm == (pc if winner == "crm" else self._held(row, pc))
+            if there and not (self.whole and self._is_news(row, pc, crm)):
                 continue
             if winner == "pc" and row.inbound("update", profile) and not _blank(row, pc):
                 self.agreed.pop(row.field, None)
                 self.problems = [problem for problem in self.problems if problem is not _BLANK.get(row.field)]
-                self.to_crm.append(Change(row, crm, pc, losing=crm if conflict else None, conflict=conflict))
+                told = self.converted.note if self.converted and row.field == "deal_value" else None
+                lost = crm if conflict else None
+                self.to_crm.append(Change(row, crm, self._held(row, pc), losing=lost, conflict=conflict, told=told))
             elif winner == "crm" and row.outbound("update", profile) and not _blank(row, crm):
                 self.agreed.pop(row.field, None)
                 self.to_pc.append(Change(row, pc, crm, losing=pc if conflict else None, conflict=conflict))
@@ -253,18 +275,10 @@ class _Merge:
 
     def _unknown_currency(self) -> None:
         """An amount is never written under another currency's symbol."""
-        code = (self.referral.details.currency or "").strip().upper()
-        amounts = {*AMOUNT} & {change.row.field for change in self.to_crm}
-        if amounts and code and self.terms.currencies and code not in self.terms.currencies:
-            self.to_crm = [change for change in self.to_crm if change.row.field not in amounts]
-            if self.terms.currency_policy == "fail":
-                self.inbound_problems.append(unknown_currency(code))
-
-
-def unknown_currency(code: str) -> Note:
-    return Note(
-        "CURRENCY_UNKNOWN", f"{code} is not an active currency of the CRM; value and currency were left as they are"
-    )
+        left = [change for change in self.to_crm if change.row.field not in AMOUNT]
+        if left != self.to_crm and not self.converted and amounts.foreign(self.referral, self.terms):
+            self.to_crm, problem = left, amounts.problem(self.referral, self.terms)
+            self.inbound_problems += [problem] if problem else []
 
 
 def _blank(row: MappingRow, value: Canonical) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
@@ -20,6 +21,15 @@ class Currency:
 
     id: str
     precision: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How amounts are converted: the CRM's base currency, and what one unit of another is worth in it."""
+
+    base: str
+    worth: Dictionary[str, Decimal]
+    """ISO code → rate."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,9 @@ class Terms:
     stage_words: bool = True
     conflict: Literal["latest", "pc", "crm", "manual"] = "latest"
     consent: Literal["require", "assume"] = "assume"
-    currency_policy: Literal["fail", "ignore"] = "fail"
+    currency_policy: Literal["fail", "convert", "ignore"] = "fail"
+    rates: Rates | None = None
+    """Only where amounts in currencies unknown to the CRM are converted."""
     patch_name: bool = False
     partner_id: str | None = None
     organization_id: str | None = None

@@ -10,7 +10,7 @@ import contextlib
 import uuid
 
 from shared.connections import Connections
-from shared.domain import audit, incoming, outgoing
+from shared.domain import amounts, audit, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
@@ -49,7 +49,8 @@ def find(connections: Connections, referral: Referral) -> Row | None:
 def create(hint: Hint, connections: Connections, referral: Referral) -> str:
     """A new lead, and its id at Partner Center."""
     values = incoming.lead(referral, connections.terms)
-    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", "lead created")
+    text = "; ".join(["lead created", *map(str, amounts.told(referral, connections.terms))])
+    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", text)
     lead_id = incoming.row_id("lead", referral.id)
     with contextlib.suppress(Conflict):  # another run made it a moment ago
         connections.dataverse.create("lead", values, lead_id)

@@ -11,10 +11,11 @@ import uuid
 from dataclasses import dataclass, replace
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming
+from shared.domain import amounts, audit, classify, incoming
 from shared.domain import status as status_table
+from shared.domain.amounts import AMOUNT
 from shared.domain.audit import Note
-from shared.domain.changes import Change, Plan, left, overruled, settled
+from shared.domain.changes import Change, Plan, described, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -28,7 +29,6 @@ from shared.handlers.opportunities import again_on_conflict, find, guid, load, r
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
-_AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note(
     "CURRENCY_LOCKED",
     "the opportunity's price list or products fix its currency; value and currency were left as they are",
@@ -150,7 +150,7 @@ class _Run:
         try:
             return self._apply(changes, plan, decision)
         except DataProblem as problem:
-            others = tuple(change for change in changes if change.row.field not in _AMOUNTS)
+            others = tuple(change for change in changes if change.row.field not in AMOUNT)
             if problem.code != "DV_CURRENCY_LOCKED" or others == changes:
                 raise
             plan = replace(plan, inbound_problems=(*plan.inbound_problems, _LOCKED))
@@ -179,7 +179,7 @@ class _Run:
             state = state.but(held=decision.braked)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
-        text = [change.describe() for change in (*changes, *lost)]
+        text = described((*changes, *lost))
         if decision.crm_reason is not None:
             text.append("accepted in Partner Center")
         text += [str(note) for note in (*(decision.notes if state != self.opportunity.state else ()), *problems)]
@@ -219,7 +219,7 @@ class _Run:
         state, late = self._too_late(plan, state)
         error = decision.pc == "error"
         notes = [Note("PC_ERROR_STATE", "Partner Center closed the deal with an error")] if error else []
-        text = [change.describe() for change in changes]
+        text = described(changes)
         text += [closing.subject, *map(str, (*decision.notes, *notes))]
         state = state.but(
             status_pc=decision.pc,
@@ -255,12 +255,9 @@ class _Run:
         activity: dict[str, object] = {"subject": closing.subject, "actualend": ended}
         if closing.reason:
             activity["description"] = closing.reason[:2000]
-        if (
-            closing.won
-            and referral.details.deal_value is not None
-            and incoming.knows_currency(referral, self.connections.terms)
-        ):
-            activity["actualrevenue"] = referral.details.deal_value
+        revenue = amounts.revenue(referral, self.opportunity, self.connections.terms)
+        if closing.won and revenue is not None:
+            activity["actualrevenue"] = revenue
         return activity
 
     def _forward(self, plan: Plan, decision: Decision) -> None:

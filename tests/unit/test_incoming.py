@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain import incoming
+from shared.domain import amounts, incoming
 from shared.domain.plan import merge
 from shared.domain.row import Lookup
 from shared.domain.state import SyncState
@@ -68,10 +68,10 @@ def test_another_column_for_the_deal_value_leaves_revenue_alone() -> None:
 )
 def test_an_amount_in_an_unknown_currency_is_left_out(code: str | None, known: bool) -> None:
     changes = {"details.currency": code}
-    assert incoming.knows_currency(pairs.referral(changes), pairs.terms()) is known
+    assert (amounts.foreign(pairs.referral(changes), pairs.terms()) is None) is known
     assert ("estimatedvalue" in _opportunity(changes)) is known
     assert "description" in _opportunity(changes)
-    assert incoming.knows_currency(pairs.referral(changes), pairs.terms(currencies={}))
+    assert amounts.foreign(pairs.referral(changes), pairs.terms(currencies={})) is None
 
 
 def test_long_texts_fit_their_columns() -> None:

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import pytest
 
+from shared.domain.audit import Note
 from shared.domain.changes import announced, overruled, to_be_created
 from shared.domain.outgoing import own_body
-from shared.domain.plan import Change, Plan, merge, unknown_currency
+from shared.domain.plan import Change, Plan, merge
 from shared.domain.referral import Referral
 from shared.domain.state import Seen, SyncState
 from shared.domain.terms import Terms
@@ -115,7 +116,8 @@ def test_a_currency_the_crm_does_not_have(policy: str, linked: bool) -> None:
                   linked=linked)  # fmt: skip
     assert not plan.to_crm
     assert not plan.to_pc
-    assert plan.inbound_problems == ((unknown_currency("XTS"),) if policy == "fail" else ())
+    told = "XTS is not an active currency of the CRM; value and currency were left as they are"
+    assert plan.inbound_problems == ((Note("CURRENCY_UNKNOWN", told),) if policy == "fail" else ())
     assert not {"deal_value", "currency"} & plan.agreed.keys(), "tried again as soon as the currency exists"
 
 
