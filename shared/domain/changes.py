@@ -31,7 +31,7 @@ class Change:
     settles: bool = True
     """False for a joined note: the other side still has to get it."""
     told: Note | None = None
-    """What the seller reads besides, here and as a note on the timeline."""
+    """What the seller reads besides, in the audit and as a note on the timeline."""
     restore: bool = False
     """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
 
@@ -44,13 +44,16 @@ class Change:
         """`field old>new` as the audit shows it."""
         free = RULES[self.row.rule].free_text
         text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
-        text += f" (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else ""
-        return f"{text}; {self.told}" if self.told else text
+        return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
 
 
 def described(changes: Iterable[Change]) -> list[str]:
-    """Changes as the audit shows them, without those that only accompany another: half an amount stays what it is."""
-    return [change.describe() for change in changes if change.old != change.new or change.told]
+    """Changes as the audit shows them, and what they tell; half an amount that stays as it is is not shown."""
+    found: list[str] = []
+    for change in changes:
+        found += [change.describe()] if change.old != change.new else []
+        found += [str(change.told)] if change.told else []
+    return found
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,8 @@ def test_a_converted_amount_is_written_once_told_and_left_alone() -> None:
     pair.edit_pc({"details.dealValue": 1000, "details.currency": "XTS"})
     changes = pair.plan.to_crm
     assert described(changes) == [
-        "deal_value 84500.50>1500.00; CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, at the rate 1.5 written as "
-        "1500.00 NOK"
+        "deal_value 84500.50>1500.00",
+        "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, at the rate 1.5 written as 1500.00 NOK",
     ]
     assert [change.told is not None for change in changes] == [True, False]
     assert pair.flow_4()
