@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import pytest
 
-from shared.domain.audit import Note
 from shared.domain.changes import announced, overruled, to_be_created
 from shared.domain.outgoing import own_body
 from shared.domain.plan import Change, Plan, merge
@@ -116,8 +115,8 @@ def test_a_currency_the_crm_does_not_have(policy: str, linked: bool) -> None:
                   linked=linked)  # fmt: skip
     assert not plan.to_crm
     assert not plan.to_pc
-    told = "XTS is not an active currency of the CRM; value and currency were left as they are"
-    assert plan.inbound_problems == ((Note("CURRENCY_UNKNOWN", told),) if policy == "fail" else ())
+    told = "CURRENCY_UNKNOWN: XTS is not an active currency of the CRM; value and currency were left as they are"
+    assert list(map(str, plan.inbound_problems)) == ([told] if policy == "fail" else [])
     assert not {"deal_value", "currency"} & plan.agreed.keys(), "tried again as soon as the currency exists"
 
 

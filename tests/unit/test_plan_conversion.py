@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from shared.domain import amounts, incoming
-from shared.domain.audit import Note
 from shared.domain.changes import described
 from shared.domain.plan import Plan, merge
 from shared.domain.row import Lookup
@@ -84,7 +83,8 @@ def test_the_base_currencys_decimals_count() -> None:
     found = amounts.converted(pairs.referral({"details.dealValue": 3, "details.currency": "XTS"}), known)
     assert found is not None
     assert found.values == {"deal_value": "482", "currency": "JPY"}
-    assert found.note == Note("CURRENCY_CONVERTED", "3.00 XTS in Partner Center, at the rate 160.5 written as 482 JPY")
+    told = "CURRENCY_CONVERTED: 3.00 XTS in Partner Center, at the rate 160.5 written as 482 JPY"
+    assert str(found.note) == told
 
 
 @pytest.mark.parametrize("field", ["deal_value", "currency"])
@@ -116,7 +116,7 @@ def test_half_an_amount_is_not_converted(field: str) -> None:
 )  # fmt: skip
 def test_problems(code: str, changes: dict[str, Any], sentence: str | None) -> None:
     note = amounts.problem(pairs.referral({"details.currency": code}), _terms(**changes))
-    assert note == (Note("CURRENCY_UNKNOWN", sentence) if sentence else None)
+    assert (str(note) if note else None) == (f"CURRENCY_UNKNOWN: {sentence}" if sentence else None)
 
 
 # -- a deal that arrives -----------------------------------------------------------------------------------------------
