@@ -160,7 +160,7 @@ def test_a_converted_amount_is_written_once_told_and_left_alone() -> None:
     pair = Pair.in_step(_terms())
     pair.edit_pc({"details.dealValue": 1000, "details.currency": "XTS"})
     changes = pair.plan.to_crm
-    assert described(changes) == [
+    assert list(map(str, described(changes))) == [
         "deal_value 84500.50>1500.00",
         "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, at the rate 1.5 written as 1500.00 NOK",
     ]
