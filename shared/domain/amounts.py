@@ -44,7 +44,7 @@ def converted(referral: Referral, terms: Terms) -> Converted | None:
     value = money_text(Decimal(str(amount)) * rate, terms.precision(rates.base)) if amount is not None else None
     if value is None or Decimal(str(amount)) == 0:
         return None
-    sentence = f"{amount} {code} in Partner Center, at the rate {rate} written as {value} {rates.base}"
+    sentence = f"{amount} {code} in Partner Center, which is {value} {rates.base} at the rate {rate}"
     return Converted({"deal_value": value, "currency": rates.base}, Note("CURRENCY_CONVERTED", sentence))
 
 

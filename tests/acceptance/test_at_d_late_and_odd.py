@@ -96,7 +96,7 @@ def test_an_amount_is_converted_where_the_settings_know_a_rate(worlds: Worlds) -
     row = world.opportunity_of(own["id"])
     deal, writes = row["opportunityid"], world.pc_writes(own["id"])
     kept = world.seller.find("annotations", filter=f"_objectid_value eq {deal} and subject eq 'Converted amount'")
-    told = "70000.00 CHF in Partner Center, at the rate 1.12 written as 78400.00 USD"
+    told = "70000.00 CHF in Partner Center, which is 78400.00 USD at the rate 1.12"
     assert (row["new_tcv"], row["_transactioncurrencyid_value"]) == (78400, world.seller.currency_id("USD"))
     assert f"CURRENCY_CONVERTED: {told}" in world.audit(deal)[0]
     assert [one["notetext"] for one in kept] == [told]

@@ -18,7 +18,7 @@ from shared.handlers import sweep
 from tests.chaos.world import World
 from tests.contract.deals import deal
 
-FIRST = "70000.00 CHF in Partner Center, at the rate 1.12 written as 78400.00 USD"
+FIRST = "70000.00 CHF in Partner Center, which is 78400.00 USD at the rate 1.12"
 
 
 def _by(rate: str) -> Any:
@@ -95,7 +95,7 @@ def test_a_new_rate_is_nobodys_change_and_counts_from_the_next_one_on(desk: Desk
     desk.world.center.edit_in_portal(desk.referral_id, details__dealValue=50000)
     desk.world.drain()
     assert desk.amounts == (Decimal(100000), "USD", 50000, "CHF")
-    told = "50000.00 CHF in Partner Center, at the rate 2 written as 100000.00 USD"
+    told = "50000.00 CHF in Partner Center, which is 100000.00 USD at the rate 2"
     assert f"deal_value 78400.00>100000.00; CURRENCY_CONVERTED: {told} |" in desk.audit[0]
     assert sorted(desk.notes) == sorted([FIRST, told])
     desk.rests()

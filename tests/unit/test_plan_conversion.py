@@ -83,7 +83,7 @@ def test_the_base_currencys_decimals_count() -> None:
     found = amounts.converted(pairs.referral({"details.dealValue": 3, "details.currency": "XTS"}), known)
     assert found is not None
     assert found.values == {"deal_value": "482", "currency": "JPY"}
-    told = "CURRENCY_CONVERTED: 3.00 XTS in Partner Center, at the rate 160.5 written as 482 JPY"
+    told = "CURRENCY_CONVERTED: 3.00 XTS in Partner Center, which is 482 JPY at the rate 160.5"
     assert str(found.note) == told
 
 
@@ -132,7 +132,7 @@ def test_a_new_record_has_the_converted_amount_and_remembers_both() -> None:
     row = pairs.opportunity({"estimatedvalue": Decimal(1500)}, currency="NOK")
     assert merge(SyncState().with_seen(base), referral, row, known).to_pc == ()
     (note,) = amounts.told(referral, known)
-    assert str(note) == "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, at the rate 1.5 written as 1500.00 NOK"
+    assert str(note) == "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, which is 1500.00 NOK at the rate 1.5"
 
 
 def test_without_a_rate_a_new_record_has_no_amount() -> None:
@@ -162,7 +162,7 @@ def test_a_converted_amount_is_written_once_told_and_left_alone() -> None:
     changes = pair.plan.to_crm
     assert list(map(str, described(changes))) == [
         "deal_value 84500.50>1500.00",
-        "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, at the rate 1.5 written as 1500.00 NOK",
+        "CURRENCY_CONVERTED: 1000.00 XTS in Partner Center, which is 1500.00 NOK at the rate 1.5",
     ]
     assert [change.told is not None for change in changes] == [True, False]
     assert pair.flow_4()
