@@ -70,11 +70,11 @@ def _without_tags(text: str) -> str:
 
 def _without(text: str, start: str, end: str) -> str:
     """The text without what stands between these two; what is not closed stays."""
-    kept, at = list[str](), 0
-    while (opened := text.find(start, at)) != -1 and (closed := text.find(end, opened)) != -1:
-        kept.append(text[at:opened])
-        at = closed + len(end)
-    return "".join((*kept, text[at:]))
+    kept = ""
+    while start in text and end in text.partition(start)[2]:
+        before, _, after = text.partition(start)
+        kept, text = kept + before, after.partition(end)[2]
+    return kept + text
 
 
 class _Lines(HTMLParser):
