@@ -199,9 +199,6 @@ class _Merge:
     def _is_whole(self, row: MappingRow) -> bool:
         return self.whole and row.field in AMOUNT
 
-    def _is_news(self, row: MappingRow, pc: Canonical, crm: Canonical) -> bool:
-        return self.state.seen.get(row.field) != Seen(pc=fingerprint(pc), crm=fingerprint(crm))
-
     def _amount_rows(self) -> list[MappingRow]:
         return list(filter(None, map(self.terms.mapping.row, AMOUNT)))
 
@@ -259,7 +256,8 @@ class _Merge:
         for row in self._amount_rows():
             (pc, crm), profile = self._values(row), self.terms.profile
             there = crm == (pc if winner == "crm" else self._held(row, pc))
-            if there and not (self.whole and self._is_news(row, pc, crm)):
+            known = self.state.seen.get(row.field) == Seen(pc=fingerprint(pc), crm=fingerprint(crm))
+            if there and (known or not self.whole):
                 continue
             if winner == "pc" and row.inbound("update", profile) and not _blank(row, pc):
                 self.agreed.pop(row.field, None)
