@@ -70,6 +70,7 @@ def test_words_stay(text: str) -> None:
         pytest.param("<!doctype html><?xml version='1.0'?><p><![if x]>One<![endif]></p>", "One", id="declarations"),
         pytest.param("<p>One<!-- <p>two</p> -->, <!-- and -->three</p>", "One, three", id="comments"),
         pytest.param("<p>One <!-- two</p>", "One <!-- two", id="a comment that never ends"),
+        pytest.param("<p>One<!-- x --> <!-- two</p>", "One <!-- two", id="behind one that does"),
         pytest.param("<p>One</p><![foo bar]>", "One\n<![foo bar]>", id="what only looks like a declaration"),
         pytest.param("<p>&lt;b&gt;One&lt;/b&gt;</p>", "One", id="HTML written out in HTML"),
         pytest.param("<p>&#1;One&#13;&#10;</p>", "One", id="characters no column holds"),

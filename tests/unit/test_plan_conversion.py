@@ -221,6 +221,9 @@ def test_other_changes_leave_a_converted_amount_alone() -> None:
 def test_a_sellers_amount_travels_as_it_stands(edit: dict[str, Any], there: tuple[Any, str], crm_first: bool) -> None:
     pair = _converted()
     pair.edit_crm(edit)
+    assert [change.row.field for change in pair.plan.to_pc] == ["deal_value", "currency"], (
+        "neither is left to be agreed"
+    )
     pair.settle(crm_first=crm_first)
     assert _there(pair) == there
     assert _here(pair) == (Decimal(str(there[0])), there[1])
