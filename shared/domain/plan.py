@@ -194,7 +194,7 @@ class _Merge:
     def _alike(self, row: MappingRow) -> bool:
         """Whether the CRM holds what Partner Center does, as far as it can."""
         pc, crm = self._values(row)
-        return crm == self._held(row, pc) or (crm == pc and not (self.converted and row.field in AMOUNT))
+        return crm == self._held(row, pc) or (crm == pc and row.field not in AMOUNT)
 
     def _is_whole(self, row: MappingRow) -> bool:
         return self.whole and row.field in AMOUNT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -127,6 +127,14 @@ def test_other_fields_still_arrive_when_the_currency_is_unknown() -> None:
     plan = merge(state, pairs.referral(changes), pairs.opportunity(), known)
     assert _short(plan.to_crm) == {"notes": "New text"}
     assert [note.code for note in plan.inbound_problems] == ["CURRENCY_UNKNOWN"]
+
+
+def test_an_unknown_currency_is_reported_beside_what_else_keeps_values_out() -> None:
+    known = pairs.terms(conflict="manual")
+    state = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    changes = {"details.dealValue": 5, "details.currency": "XTS", "details.closingDateTime": "2026-07-15T00:00:00Z"}
+    plan = merge(state, pairs.referral(changes), pairs.opportunity({"estimatedclosedate": date(2026, 8, 31)}), known)
+    assert [note.code for note in plan.inbound_problems] == ["CONFLICT", "CURRENCY_UNKNOWN"]
 
 
 def test_without_metadata_no_currency_is_called_unknown() -> None:
