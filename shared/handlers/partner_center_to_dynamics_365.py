@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.connections import Connections
-from shared.domain import audit, classify, incoming
+from shared.domain import amounts, audit, classify, incoming
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, left, overruled, settled
+from shared.domain.amounts import AMOUNT
+from shared.domain.changes import Change, Plan, described, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -29,7 +30,6 @@ from shared.handlers.opportunities import again_on_conflict, find, guid, load, r
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
 DIRECTION, TO_PARTNER_CENTER = "PC>CRM", "CRM>PC"
-_AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note("CURRENCY_LOCKED")
 
 
@@ -153,7 +153,7 @@ class _Run:
         try:
             return self._apply(changes, plan, decision)
         except DataProblem as problem:
-            others = tuple(change for change in changes if change.row.field not in _AMOUNTS)
+            others = tuple(change for change in changes if change.row.field not in AMOUNT)
             if problem.code != "DV_CURRENCY_LOCKED" or others == changes:
                 raise
             plan = replace(plan, inbound_problems=(*plan.inbound_problems, _LOCKED))
@@ -182,7 +182,7 @@ class _Run:
             state = state.but(held=decision.braked)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
-        text: list[Note | str] = [change.describe() for change in (*changes, *lost)]
+        text = described((*changes, *lost))
         if decision.crm_reason is not None:
             text.append(outcome("accepted_there"))
         text += [*(decision.notes if state != self.opportunity.state else ()), *problems]
@@ -222,8 +222,7 @@ class _Run:
         state, late = self._too_late(plan, state)
         error = decision.pc == "error"
         notes = [Note("PC_ERROR_STATE")] if error else []
-        text: list[Note | str] = [change.describe() for change in changes]
-        text += [closing.subject, *decision.notes, *notes]
+        text = [*described(changes), closing.subject, *decision.notes, *notes]
         state = state.but(
             status_pc=decision.pc,
             status_crm="won" if closing.won else "lost",
@@ -259,12 +258,9 @@ class _Run:
         activity: dict[str, object] = {"subject": subject, "actualend": ended}
         if closing.reason:
             activity["description"] = closing.reason[:2000]
-        if (
-            closing.won
-            and referral.details.deal_value is not None
-            and incoming.knows_currency(referral, self.connections.terms)
-        ):
-            activity["actualrevenue"] = referral.details.deal_value
+        revenue = amounts.revenue(referral, self.opportunity, self.connections.terms)
+        if closing.won and revenue is not None:
+            activity["actualrevenue"] = revenue
         return activity
 
     def _forward(self, plan: Plan, decision: Decision) -> None:

@@ -13,8 +13,10 @@ OUR_WAY = {
     "DEAL_VALUE_COLUMN": "new_tcv",
     "COUNTRY_COLUMN": "new_iso2",
     "NAME_UPDATE_POLICY": "patch",
+    "CURRENCY_POLICY": "convert",
+    "CURRENCY_RATES": "CHF=1.12",
 }
-"""One variant with settings that do not touch one another: no marks, columns of our own, new names are sent."""
+"""One variant with settings that do not touch one another: no marks, own columns, new names are sent, CHF converted."""
 ANOTHER_WAY = {
     "SYNC_CO_SELL_ONLY": "yes",
     "CONFLICT_POLICY": "manual",
