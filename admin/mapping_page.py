@@ -38,12 +38,20 @@ _TITLES = {
 _RULES = {
     "name": "one line, without ✔ and ✖; an empty name becomes customer and solution",
     "text": "as it is, cut to the column's length",
-    "notes": "long text is cut with a marker and kept whole as a note on the timeline; never sent back shortened",
+    "notes": "long text is cut with a marker and kept whole as a note on the timeline; never sent back shortened. HTML "
+    "is compared and sent as its text, paragraphs, list items and breaks as lines; a text is HTML when an element is "
+    "closed in it or it has a `<br>`, so `a < b` and `<none>` stay as they are",
     "money": "compared and written at the currency's decimals, rounded half up; 0 and empty never replace an amount",
-    "currency": "by ISO code; one not active in the CRM is reported (`CURRENCY_UNKNOWN`), its amount not written",
+    "currency": "by ISO code; one not active in the CRM is reported (`CURRENCY_UNKNOWN`), its amount not written. With "
+    "`CURRENCY_POLICY=convert` the amount is written in the base currency by `CURRENCY_RATES`, and told "
+    "(`CURRENCY_CONVERTED`); it is converted anew when Partner Center's amount changes, never because a rate did, and "
+    "never sent back; what a seller enters goes out in the record's own currency",
     "date": "the day in UTC",
     "moment": "date and time in UTC, to the second",
-    "stage": "Partner Center's percentage or word ↔ sales stage, by the value maps `stage` and `stage_words`",
+    "stage": "Partner Center's percentage or word ↔ sales stage, by the value maps `stage` and `stage_words`. Into "
+    "`salesstage` it brings the pipeline phase (`stepname`, by the map `stage_phase`) and the probability "
+    "(`closeprobability`), where those columns exist and no row maps them: what a seller changes in these two alone "
+    "stays, and is not sent",
     "solutions": "the whole list: one row of the solution table per id; the last one is never removed",
     "visibility": "only from hidden to visible, never back",
     "help": "by the value map `help`; cannot be changed after Microsoft was asked",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -52,8 +53,19 @@ def _yes_no(value: object) -> object:
     return known[value.strip().lower()] if isinstance(value, str) else value
 
 
+def _rates(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = [re.fullmatch(r"\s*([A-Za-z]{3})\s*=\s*(\d{1,9}(?:\.\d{1,9})?)\s*", part) for part in value.split(",")]
+    rates = {match[1].upper(): Decimal(match[2]) for match in found if match}
+    if len(rates) < len(found) or not all(rates.values()):
+        raise ValueError("give each currency once, with what one unit is worth, such as EUR=1.08, GBP=1.27")
+    return rates
+
+
 Https = Annotated[str, BeforeValidator(_https)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Rates = Annotated[dict[str, Decimal], BeforeValidator(_rates)]
 YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 Guid = Annotated[
     str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"), BeforeValidator(lambda v: str(v).lower())
@@ -176,8 +188,13 @@ class Settings(BaseModel):
     )
     field_mapping_file: str | None = Field(None, description="Overlay over the shipped mapping table (same format)")
     conflict_policy: ConflictPolicy = Field("latest", description="Same field changed on both sides: who wins")
-    currency_policy: Literal["fail", "ignore"] = Field(
-        "fail", description="Currency unknown to the CRM: report, or leave the amount out"
+    currency_policy: Literal["fail", "convert", "ignore"] = Field(
+        "fail",
+        description="Currency unknown to the CRM: report, convert by currency_rates into the base currency (profile "
+        "extended only; without a rate: report), or leave the amount out",
+    )
+    currency_rates: Rates | None = Field(
+        None, description="What one unit of a currency is worth in the CRM's base currency, such as EUR=1.08, GBP=1.27"
     )
     consent_policy: Literal["require", "assume"] = Field(
         "assume",

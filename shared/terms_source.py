@@ -8,7 +8,7 @@ from __future__ import annotations
 from shared.domain.mapping import TABLES, Mapping
 from shared.domain.mapping_check import check
 from shared.domain.sentences import LANGUAGES
-from shared.domain.terms import Currency, Statuses, Terms
+from shared.domain.terms import Currency, Rates, Statuses, Terms
 from shared.errors import ConfigurationError
 from shared.ports import Condition, Dataverse
 from shared.settings import Settings
@@ -19,13 +19,14 @@ _MOST_CURRENCIES = 200
 def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Terms:
     """The terms; `ConfigurationError` MAPPING_COLUMN_UNUSABLE when a column is missing or of another type."""
     _require_columns(mapping, dataverse)
-    limits = {
-        column.name: column.max_length for column in dataverse.columns("opportunity").values() if column.max_length
-    }
+    columns = dataverse.columns("opportunity")
+    limits = {column.name: column.max_length for column in columns.values() if column.max_length}
+    free = columns.keys() - {row.column for row in mapping.opportunity}
     return Terms(
         mapping=mapping,
         currencies=_currencies(dataverse),
         limits=limits,
+        stage_columns=Terms.stage_columns & free,
         profile=settings.profile,
         statuses=Statuses(
             on_hold=settings.on_hold_status,
@@ -39,6 +40,7 @@ def read_terms(settings: Settings, mapping: Mapping, dataverse: Dataverse) -> Te
         conflict=settings.conflict_policy,
         consent=settings.consent_policy,
         currency_policy=settings.currency_policy,
+        rates=_rates(settings, dataverse),
         patch_name=settings.name_update_policy == "patch",
         partner_id=settings.pc_partner_id,
         organization_id=settings.pc_organization_id,
@@ -81,3 +83,13 @@ def _currencies(dataverse: Dataverse) -> dict[str, Currency]:
             precision = row.values.get("currencyprecision")
             found.setdefault(code.upper(), Currency(row.id, precision if isinstance(precision, int) else 2))
     return found
+
+
+def _rates(settings: Settings, dataverse: Dataverse) -> Rates | None:
+    """How amounts are converted, where the settings want that; `parity` converts as little as Microsoft's connector."""
+    if settings.currency_policy != "convert" or settings.profile == "parity":
+        return None
+    rows = dataverse.find("organization", [], ("basecurrencyid",), limit=1)
+    base = rows[0].lookup("basecurrencyid") if rows else None
+    code = dataverse.get("transactioncurrency", base.id, ("isocurrencycode",)).text("isocurrencycode") if base else None
+    return Rates(code.upper(), settings.currency_rates or {}) if code else None

@@ -32,6 +32,8 @@ class Change:
     conflict: bool = False
     settles: bool = True
     """False for a joined note: the other side still has to get it."""
+    told: Note | None = None
+    """What the seller reads besides, in the audit and as a note on the timeline."""
     restore: bool = False
     """True for a CRM column that is set back because Partner Center cannot follow; flow 5's to write."""
 
@@ -45,6 +47,15 @@ class Change:
         free = RULES[self.row.rule].free_text
         text = f"{self.row.field} {shown(self.old, free_text=free)}>{shown(self.new, free_text=free)}"
         return f"{text} (CONFLICT with {shown(self.losing, free_text=free)})" if self.conflict else text
+
+
+def described(changes: Iterable[Change]) -> list[Note | str]:
+    """Changes as the audit shows them, and what they tell; half an amount that stays as it is is not shown."""
+    found: list[Note | str] = []
+    for change in changes:
+        found += [change.describe()] if change.old != change.new else []
+        found += [change.told] if change.told else []
+    return found
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,8 @@ def settled(state: SyncState, done: tuple[Change, ...], referral: Referral, oppo
     for change in done:
         rule = RULES[change.row.rule]
         pc = rule.from_referral(referral, change.row, terms)
-        crm = change.new if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
+        held = rule.as_crm(change.new, change.row, terms)
+        crm = held if side == "crm" else rule.from_opportunity(opportunity, change.row, terms)
         if change.settles:
             seen[change.row.field] = (pc, crm)
     return state.with_seen(seen)
@@ -106,7 +118,7 @@ def announced(state: SyncState, changes: Iterable[Change], opportunity: Opportun
         field_, before = change.row.field, state.sent.get(change.row.field)
         if before and before.pc == fingerprint(change.old):
             seen[field_] = Seen(pc=before.pc, crm=before.crm)
-        if change.settles:
+        if change.settles and change.new != change.old:  # what stays as it is cannot be seen to arrive
             crm = RULES[change.row.rule].from_opportunity(opportunity, change.row, terms)
             sent[field_] = Sent(pc=fingerprint(change.new), crm=fingerprint(crm), before=fingerprint(change.old))
     return state.but(seen=seen, sent=sent)

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from shared.domain import classify, status
+from shared.domain import amounts, classify, status
+from shared.domain.amounts import AMOUNT
 from shared.domain.mapping import MappingRow
 from shared.domain.plan import Change
 from shared.domain.referral import Member, Referral
@@ -19,7 +20,6 @@ from shared.domain.state import Canonical
 from shared.domain.terms import Terms
 
 _SPACE = uuid.UUID("6f0c3c1e-8d5b-4d0e-9a51-2f6c1b7a9e40")
-_AMOUNTS = ("deal_value", "currency")
 _LAST_NAME = 50
 """Characters a contact's last name holds."""
 _MICROSOFT = {
@@ -38,25 +38,20 @@ def row_id(kind: str, *parts: str) -> str:
     return str(uuid.uuid5(_SPACE, "/".join((kind, *(part.lower() for part in parts)))))
 
 
-def knows_currency(referral: Referral, terms: Terms) -> bool:
-    """Whether the CRM has the deal's currency; a deal without one is no problem."""
-    code = (referral.details.currency or "").strip().upper()
-    return not code or not terms.currencies or code in terms.currencies
-
-
 def mapped(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict[str, Any]:
-    """Column → value for a new record; an amount in an unknown currency is left out."""
+    """Column → value for a new record; an amount in an unknown currency is converted, or left out."""
     values: dict[str, Any] = {}
+    foreign = amounts.foreign(referral, terms)
+    converted = amounts.converted(referral, terms)
     for row in rows:
         if RULES[row.rule].related or not row.inbound("create", terms.profile):
             continue
-        if row.field in _AMOUNTS and not knows_currency(referral, terms):
+        if row.field in AMOUNT and foreign and not converted:
             continue
-        rule = RULES[row.rule]
-        value = rule.as_crm(rule.from_referral(referral, row, terms), row, terms)
-        column = rule.to_column(value, row, terms) if value is not None else row.default
+        value, held = _both(referral, row, terms, converted)
+        column = RULES[row.rule].to_column(held, row, terms) if held is not None else row.default
         if column is not None:
-            values[row.column] = column
+            values |= {row.column: column, **_beside(value, row, terms)}
     return _own_revenue(values)
 
 
@@ -64,12 +59,19 @@ def base(referral: Referral, rows: Iterable[MappingRow], terms: Terms) -> dict[s
     """What both sides hold of a field that `mapped` wrote: Partner Center's value, and the CRM's form of it."""
     found: dict[str, tuple[Canonical, Canonical]] = {}
     for row in rows:
-        rule = RULES[row.rule]
-        pc = rule.from_referral(referral, row, terms)
-        held = rule.as_crm(pc, row, terms)
-        if held is not None and row.column in mapped(referral, (row,), terms):
-            found[row.field] = (pc, held)
+        both = _both(referral, row, terms, amounts.converted(referral, terms))
+        if both[1] is not None and row.column in mapped(referral, (row,), terms):
+            found[row.field] = both
     return found
+
+
+def _both(
+    referral: Referral, row: MappingRow, terms: Terms, converted: amounts.Converted | None
+) -> tuple[Canonical, Canonical]:
+    """Partner Center's value, and what the CRM can hold of it."""
+    rule = RULES[row.rule]
+    pc = rule.from_referral(referral, row, terms)
+    return pc, converted.values[row.field] if converted and row.field in AMOUNT else rule.as_crm(pc, row, terms)
 
 
 def changed(changes: Iterable[Change], referral: Referral, terms: Terms) -> dict[str, Any]:
@@ -79,11 +81,17 @@ def changed(changes: Iterable[Change], referral: Referral, terms: Terms) -> dict
         if RULES[change.row.rule].related:
             continue
         values[change.row.column] = RULES[change.row.rule].to_column(change.new, change.row, terms)
+        values |= _beside(change.new, change.row, terms)
         value_row = terms.mapping.row("deal_value")
         if change.row.field == "currency" and value_row is not None:
-            amount = RULES["money"].from_referral(referral, value_row, terms)
+            _, amount = _both(referral, value_row, terms, amounts.converted(referral, terms))
             values.setdefault(value_row.column, RULES["money"].to_column(amount, value_row, terms))
     return _own_revenue(values)
+
+
+def _beside(value: Canonical, row: MappingRow, terms: Terms) -> dict[str, Any]:
+    follows = RULES[row.rule].beside
+    return follows(value, row, terms) if follows else {}
 
 
 def _own_revenue(values: dict[str, Any]) -> dict[str, Any]:

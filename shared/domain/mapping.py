@@ -141,6 +141,8 @@ class Mapping(BaseModel):
 TABLES = ("opportunity", "lead", "account", "contact")
 _WHOLE = ("visibility", "deal_type", "direction", "sync_status")
 """Value maps whose every word the connector itself uses."""
+_TEXTS = ("close_reason", "stage_phase")
+"""Value maps that give words; all others give options."""
 _NEEDED = ("close_reason.100000003", "close_reason.100000008")
 """Reasons sent where the seller chose none."""
 
@@ -224,7 +226,7 @@ def _maps(shipped: Dictionary[str, Any], given: Any, problems: list[str]) -> dic
         if not isinstance(content, dict):
             problems.append(f"values.{name} is not a table of words and options")
             continue
-        kind = str if name == "close_reason" else int
+        kind = str if name in _TEXTS else int
         problems += [
             f"values.{name}: '{word}' needs {'a text' if kind is str else 'a whole number'}"
             for word, option in content.items()

@@ -16,7 +16,8 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain import texts
+from shared.domain import amounts, texts
+from shared.domain.amounts import AMOUNT
 from shared.domain.audit import shown
 from shared.domain.changes import Change as Change
 from shared.domain.changes import Plan as Plan
@@ -29,10 +30,6 @@ from shared.domain.rules import RULES
 from shared.domain.sentences import Note
 from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.domain.terms import Terms
-
-AMOUNT = ("deal_value", "currency")
-"""The two fields that are one amount."""
-
 
 _BLANK = {
     "deal_value": Note("DEAL_VALUE_EMPTY"),
@@ -57,6 +54,9 @@ class _Merge:
 
     def __init__(self, state: SyncState, referral: Referral, opportunity: Opportunity, terms: Terms) -> None:
         self.state, self.referral, self.opportunity, self.terms = state, referral, opportunity, terms
+        self.converted = amounts.converted(referral, terms)
+        self.whole = self.converted is not None or amounts.apart(state.seen.get("deal_value"))
+        """Whether value and currency are compared and written as one: their numbers differ from side to side."""
         self.to_crm: list[Change] = []
         self.to_pc: list[Change] = []
         self.agreed: dict[str, tuple[Canonical, Canonical]] = {}
@@ -75,7 +75,10 @@ class _Merge:
         if seen is None and rule.independent and row.field not in self.state.sent:
             self.agreed[row.field] = (pc, crm)
             return
-        if crm in (pc, rule.as_crm(pc, row, self.terms)):
+        if all(map(self._alike, self._amount_rows() if self._is_whole(row) else (row,))):
+            if seen is not None and pc is not None and not crm_changed and self._follows(row):
+                self.to_crm.append(Change(row, _remembered(seen.pc), pc))
+                return
             self.agreed[row.field] = (pc, crm)
             if seen is not None:
                 self.confirmed.append(self._confirmed(row, seen, pc, crm))
@@ -93,7 +96,7 @@ class _Merge:
             self._conflict(row, pc, crm)
         elif pc_comes:
             self.agreed.pop(row.field, None)  # the CRM's value is about to be replaced: no base before that
-            self.to_crm.append(Change(row, crm, rule.as_crm(pc, row, self.terms)))
+            self.to_crm.append(Change(row, crm, self._brought(row, pc)))
         elif crm_goes:
             self._send(row, pc, crm, _remembered(seen.crm) if seen else None)
 
@@ -156,10 +159,35 @@ class _Merge:
     def _send(self, row: MappingRow, pc: Canonical, crm: Canonical, base: Canonical) -> None:
         """The CRM's value for Partner Center, as the rule sends it."""
         new = RULES[row.rule].sent(pc, crm, base, row, self.terms)
-        if new == pc:
+        if new == pc and not self._is_whole(row):
             self.agreed[row.field] = (pc, crm)
         else:
             self.to_pc.append(Change(row, pc, new))
+
+    def _follows(self, row: MappingRow) -> bool:
+        """Whether the columns beside the row's own are to hear of a change that the row's column cannot show."""
+        return RULES[row.rule].beside is not None and row.inbound("update", self.terms.profile)
+
+    def _brought(self, row: MappingRow, pc: Canonical) -> Canonical:
+        """Partner Center's value as the CRM can hold it, in the row's column and those beside it."""
+        return pc if RULES[row.rule].beside else self._held(row, pc)
+
+    def _held(self, row: MappingRow, pc: Canonical) -> Canonical:
+        """Partner Center's value as the row's column can hold it."""
+        if self.converted and row.field in AMOUNT:
+            return self.converted.values[row.field]
+        return RULES[row.rule].as_crm(pc, row, self.terms)
+
+    def _alike(self, row: MappingRow) -> bool:
+        """Whether the CRM holds what Partner Center does, as far as it can."""
+        pc, crm = self._values(row)
+        return crm == self._held(row, pc) or (crm == pc and row.field not in AMOUNT)
+
+    def _is_whole(self, row: MappingRow) -> bool:
+        return self.whole and row.field in AMOUNT
+
+    def _amount_rows(self) -> list[MappingRow]:
+        return list(filter(None, map(self.terms.mapping.row, AMOUNT)))
 
     def _winner(self) -> str:
         """Whose value counts in a conflict: pc, crm, or nobody's (manual)."""
@@ -173,8 +201,7 @@ class _Merge:
             return
         winner = self._winner()
         if winner == "pc":
-            new = RULES[row.rule].as_crm(pc, row, self.terms)
-            self.to_crm.append(Change(row, crm, new, losing=crm, conflict=True))
+            self.to_crm.append(Change(row, crm, self._brought(row, pc), losing=crm, conflict=True))
         elif winner == "crm":
             self.to_pc.append(Change(row, pc, crm, losing=pc, conflict=True))
         else:
@@ -213,14 +240,18 @@ class _Merge:
         conflict = torn or any(change.conflict for change in moving)
         self.to_crm = [change for change in self.to_crm if change not in moving]
         self.to_pc = [change for change in self.to_pc if change not in moving]
-        for row in filter(None, map(self.terms.mapping.row, AMOUNT)):
+        for row in self._amount_rows():
             (pc, crm), profile = self._values(row), self.terms.profile
-            if pc == crm:
+            there = crm == (pc if winner == "crm" else self._held(row, pc))
+            known = self.state.seen.get(row.field) == Seen(pc=fingerprint(pc), crm=fingerprint(crm))
+            if there and (known or not self.whole):
                 continue
             if winner == "pc" and row.inbound("update", profile) and not _blank(row, pc):
                 self.agreed.pop(row.field, None)
                 self.problems = [problem for problem in self.problems if problem is not _BLANK.get(row.field)]
-                self.to_crm.append(Change(row, crm, pc, losing=crm if conflict else None, conflict=conflict))
+                told = self.converted.note if self.converted and row.field == "deal_value" else None
+                lost = crm if conflict else None
+                self.to_crm.append(Change(row, crm, self._held(row, pc), losing=lost, conflict=conflict, told=told))
             elif winner == "crm" and row.outbound("update", profile) and not _blank(row, crm):
                 self.agreed.pop(row.field, None)
                 self.to_pc.append(Change(row, pc, crm, losing=pc if conflict else None, conflict=conflict))
@@ -229,16 +260,10 @@ class _Merge:
 
     def _unknown_currency(self) -> None:
         """An amount is never written under another currency's symbol."""
-        code = (self.referral.details.currency or "").strip().upper()
-        amounts = {*AMOUNT} & {change.row.field for change in self.to_crm}
-        if amounts and code and self.terms.currencies and code not in self.terms.currencies:
-            self.to_crm = [change for change in self.to_crm if change.row.field not in amounts]
-            if self.terms.currency_policy == "fail":
-                self.inbound_problems.append(unknown_currency(code))
-
-
-def unknown_currency(code: str) -> Note:
-    return Note("CURRENCY_UNKNOWN", {"currency": code})
+        left = [change for change in self.to_crm if change.row.field not in AMOUNT]
+        if left != self.to_crm and not self.converted and amounts.foreign(self.referral, self.terms):
+            self.to_crm, problem = left, amounts.problem(self.referral, self.terms)
+            self.inbound_problems += [problem] if problem else []
 
 
 def _blank(row: MappingRow, value: Canonical) -> bool:

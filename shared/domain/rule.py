@@ -53,6 +53,8 @@ class Rule:
     """Whether an emptied column empties the value at Partner Center."""
     restores: bool = False
     """Whether a refused change is undone in the CRM (Partner Center cannot take it back)."""
+    beside: Callable[[Canonical, MappingRow, Terms], dict[str, Any]] | None = None
+    """Columns that follow from Partner Center's value: written along with the row's own, never compared, never sent."""
     related: bool = False
     """Whether the CRM holds it in other rows, which the handlers match, make and write."""
     independent: bool = False

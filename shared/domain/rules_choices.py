@@ -9,7 +9,6 @@ from shared.domain.opportunity import Opportunity
 from shared.domain.paths import reach
 from shared.domain.referral import Referral
 from shared.domain.rule import Rule, column_of, text_of
-from shared.domain.rules_numbers import whole_number
 from shared.domain.state import Canonical
 from shared.domain.terms import Terms
 
@@ -45,23 +44,38 @@ def _help_to_column(value: Canonical, _row: MappingRow, terms: Terms) -> Any:
 
 
 def _stage_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> Canonical:
+    """A stage is compared as Partner Center's percentage; its words are those of Dynamics 365 and say less."""
     word = (text_of(reach(referral, row.referral)) or "").removesuffix("%").strip().lower()
-    for name in ("stage", "stage_words"):
-        for known, stage in terms.mapping.values[name].items():
-            if known.lower() == word:
-                return str(stage)
-    return None
+    percentage = next((known for known in terms.mapping.values["stage"] if known.lower() == word), None)
+    words = terms.mapping.values["stage_words"].items()
+    return percentage or terms.mapping.word("stage", next((s for known, s in words if known.lower() == word), None))
 
 
 def _stage_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
-    """A stage that Partner Center has no word for counts as none, so that it is never sent as nothing."""
-    stage = column_of(opportunity, row, terms)
-    return str(stage) if stage in terms.mapping.values["stage"].values() else None
+    """A stage that Partner Center has no percentage for counts as none, so that it is never sent as nothing."""
+    return terms.mapping.word("stage", column_of(opportunity, row, terms))
 
 
-def _stage_to_property(value: Canonical, _row: MappingRow, terms: Terms) -> Any:
-    names = terms.mapping.values["stage_words" if terms.stage_words else "stage"]
-    return next((word for word, stage in names.items() if str(stage) == value), None)
+def _stage_to_column(value: Canonical, _row: MappingRow, terms: Terms) -> Any:
+    return terms.mapping.values["stage"].get(str(value))
+
+
+def _held_stage(value: Canonical, row: MappingRow, terms: Terms) -> Canonical:
+    """10 and 20 are one stage in Dynamics 365."""
+    return terms.mapping.word("stage", _stage_to_column(value, row, terms))
+
+
+def _stage_to_property(value: Canonical, row: MappingRow, terms: Terms) -> Any:
+    return terms.mapping.word("stage_words", _stage_to_column(value, row, terms)) if terms.stage_words else value
+
+
+def _beside_stage(value: Canonical, row: MappingRow, terms: Terms) -> dict[str, Any]:
+    """Phase and probability, which a seller sees instead of the stage; here 10 and 20 differ."""
+    percentage = str(value)
+    probability = int(percentage) if percentage.isdecimal() else None
+    found = {"stepname": terms.mapping.values["stage_phase"].get(percentage), "closeprobability": probability}
+    known = terms.stage_columns if row.column == "salesstage" else ()
+    return {column: value for column, value in found.items() if column in known and value is not None}
 
 
 def _visibility_from_referral(referral: Referral, row: MappingRow, _terms: Terms) -> Canonical:
@@ -86,7 +100,14 @@ def _is_visible(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
 
 CHOICE = Rule(_choice_from_referral, _choice_from_opportunity, to_column=_choice_to_column)
 HELP = Rule(_help_from_referral, _help_from_opportunity, to_column=_help_to_column, restores=True)
-STAGE = Rule(_stage_from_referral, _stage_from_opportunity, to_column=whole_number, to_property=_stage_to_property)
+STAGE = Rule(
+    _stage_from_referral,
+    _stage_from_opportunity,
+    to_column=_stage_to_column,
+    to_property=_stage_to_property,
+    as_crm=_held_stage,
+    beside=_beside_stage,
+)
 VISIBILITY = Rule(
     _visibility_from_referral,
     _visibility_from_opportunity,

@@ -103,7 +103,7 @@ def _size_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> Ca
     return str(found) if found is not None else None
 
 
-def whole_number(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
+def _whole_number(value: Canonical, _row: MappingRow, _terms: Terms) -> Any:
     return int(str(value)) if value is not None else None
 
 
@@ -111,4 +111,4 @@ MONEY = Rule(_money_from_referral, _money_from_opportunity, to_column=_number, t
 CURRENCY = Rule(_currency_from_referral, _currency_from_opportunity, to_column=_currency_to_column)
 DATE = Rule(_day_from_referral, _day_from_opportunity, to_column=_day_to_column, to_property=_midnight)
 MOMENT = Rule(_moment_from_referral, _moment_from_opportunity, to_column=_moment_to_column)
-SIZE = Rule(_size_from_referral, text_from_opportunity, to_column=whole_number)
+SIZE = Rule(_size_from_referral, text_from_opportunity, to_column=_whole_number)

@@ -1,8 +1,11 @@
-"""Rules for text: plain text, the deal's name, notes, the country. Lengths count as Dataverse counts them."""
+"""Rules for text: plain text, the deal's name, notes, the country. Lengths count as Dataverse counts them.
+
+Notes are compared and sent as text whatever markup they carry, so that nobody's markup alone is a change.
+"""
 
 from __future__ import annotations
 
-from shared.domain import countries, marks, texts
+from shared.domain import countries, marks, markup, texts
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
 from shared.domain.paths import reach
@@ -31,6 +34,18 @@ def _cut_name(value: Canonical, row: MappingRow, terms: Terms) -> Canonical:
     return texts.cut(value, min(_limit(row, terms) or marks.ROOM, marks.ROOM)) if isinstance(value, str) else value
 
 
+def _notes_from_referral(referral: Referral, row: MappingRow, terms: Terms) -> Canonical:
+    return _plain(text_from_referral(referral, row, terms))
+
+
+def _notes_from_opportunity(opportunity: Opportunity, row: MappingRow, terms: Terms) -> Canonical:
+    return _plain(text_from_opportunity(opportunity, row, terms))
+
+
+def _plain(value: Canonical) -> Canonical:
+    return markup.to_text(value) or None if isinstance(value, str) else value
+
+
 def _sent_notes(pc: Canonical, crm: Canonical, _base: Canonical, row: MappingRow, terms: Terms) -> Canonical:
     """A text the CRM could only hold in part is added to, never shortened."""
     held = _cut_notes(pc, row, terms)
@@ -57,8 +72,8 @@ def _country_from_referral(referral: Referral, row: MappingRow, terms: Terms) ->
 TEXT = Rule(text_from_referral, text_from_opportunity, as_crm=_cut, blank_to_pc=True, free_text=True)
 NAME = Rule(_name_from_referral, _name_from_opportunity, as_crm=_cut_name)
 NOTES = Rule(
-    text_from_referral,
-    text_from_opportunity,
+    _notes_from_referral,
+    _notes_from_opportunity,
     as_crm=_cut_notes,
     sent=_sent_notes,
     blank_to_crm=True,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -21,6 +22,15 @@ class Currency:
 
     id: str
     precision: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How amounts are converted: the CRM's base currency, and what one unit of another is worth in it."""
+
+    base: str
+    worth: Dictionary[str, Decimal]
+    """ISO code → rate."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +59,17 @@ class Terms:
     """ISO code → currency."""
     limits: Dictionary[str, int] = field(default_factory=dict)
     """Opportunity column → longest text it holds, in UTF-16 units as Dataverse counts."""
+    stage_columns: frozenset[str] = frozenset({"stepname", "closeprobability"})
+    """Opportunity columns that follow the sales stage, as far as the CRM has them and no row maps them."""
     profile: Profile = "extended"
     statuses: Statuses = Statuses()
     marks: bool = True
     stage_words: bool = True
     conflict: Literal["latest", "pc", "crm", "manual"] = "latest"
     consent: Literal["require", "assume"] = "assume"
-    currency_policy: Literal["fail", "ignore"] = "fail"
+    currency_policy: Literal["fail", "convert", "ignore"] = "fail"
+    rates: Rates | None = None
+    """Only where amounts in currencies unknown to the CRM are converted."""
     patch_name: bool = False
     partner_id: str | None = None
     organization_id: str | None = None

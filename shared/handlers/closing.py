@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from shared.connections import Connections
-from shared.domain import incoming
+from shared.domain import amounts, incoming
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, left, settled
+from shared.domain.changes import Change, Plan, described, left, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
 from shared.domain.sentences import Note
@@ -39,7 +39,7 @@ def close(
     state = settled(opportunity.state, changes, referral, opportunity, terms, side="crm")
     if changes:
         write_back(connections, opportunity, state, changes=incoming.changed(changes, referral, terms))
-    activity = _activity(closing, referral, connections)
+    activity = _activity(closing, opportunity, referral, connections)
     try:
         connections.dataverse.close_opportunity(
             opportunity.id, won=closing.won, status=closing.status, activity=activity
@@ -87,8 +87,7 @@ def _record(
     if state.status_pc != decision.pc:  # else another run has written down what was too late
         state, late = too_late(connections, hint, opportunity, state, plan)
     error = decision.pc == "error"
-    parts: list[Note | str] = [change.describe() for change in changes]
-    parts += [closing.subject, *decision.notes, *([Note("PC_ERROR_STATE")] if error else [])]
+    parts = [*described(changes), closing.subject, *decision.notes, *([Note("PC_ERROR_STATE")] if error else [])]
     line = trail.line(connections, trail.TO_CRM, "CLOSE", not error, parts, hint.correlation_id, referral.id)
     state = state.but(
         status_pc=decision.pc,
@@ -109,14 +108,16 @@ def _record(
     )  # fmt: skip
 
 
-def _activity(closing: Closing, referral: Referral, connections: Connections) -> dict[str, object]:
+def _activity(
+    closing: Closing, opportunity: Opportunity, referral: Referral, connections: Connections
+) -> dict[str, object]:
     """The closing activity as Dynamics 365 keeps it in the timeline."""
     ended: datetime = referral.closed_date_time or referral.updated_date_time or connections.clock()
     subject = connections.terms.sentences.told([closing.subject])
     activity: dict[str, object] = {"subject": subject, "actualend": ended}
     if closing.reason:
         activity["description"] = closing.reason[:2000]
-    value, known = referral.details.deal_value, incoming.knows_currency(referral, connections.terms)
-    if closing.won and value is not None and known:
-        activity["actualrevenue"] = value
+    revenue = amounts.revenue(referral, opportunity, connections.terms)
+    if closing.won and revenue is not None:
+        activity["actualrevenue"] = revenue
     return activity

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from shared.connections import Connections
 from shared.domain import outgoing
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, announced, left, overruled, settled
+from shared.domain.changes import Change, Plan, announced, described, left, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -224,7 +224,7 @@ class _Run:
             sync_status = "pending"
         elif not problems and self.opportunity.state.terminal_since and not state.terminal_since:
             sync_status = "in_sync"  # reopened within the grace period
-        text: list[Note | str] = [change.describe() for change in (*done, *plan.confirmed, *lost)]
+        text = [*described(done), *(change.describe() for change in plan.confirmed), *described(lost)]
         text += [outcome("status_sent", status=status, substatus=substatus) for status, substatus, _ in decision.send]
         text += [*plan.notes, *decision.notes, *problems]
         lines = [self._line(not problems, text)] if text else []

@@ -11,11 +11,12 @@ import contextlib
 from collections.abc import Sequence
 
 from shared.connections import Connections
-from shared.domain import classify, incoming
+from shared.domain import amounts, classify, incoming
 from shared.domain import status as status_table
+from shared.domain.changes import described
 from shared.domain.mapping import MappingRow
 from shared.domain.opportunity import Opportunity
-from shared.domain.plan import merge, settled, unknown_currency
+from shared.domain.plan import merge, settled
 from shared.domain.referral import Referral
 from shared.domain.row import Lookup
 from shared.domain.rules import RULES
@@ -82,7 +83,7 @@ def link(hint: Hint, connections: Connections, opportunity: Opportunity, referra
     if pc not in status_table.TERMINAL and crm in ("open", "hold"):
         state = state.but(status_pc=pc, status_crm=crm)  # an ending is brought over, or told, by the next look
     state = state.but(etag=referral.e_tag, referral_at=referral.updated_date_time)
-    text: list[Note | str] = [outcome("linked"), *(change.describe() for change in plan.to_crm)]
+    text = [outcome("linked"), *described(plan.to_crm)]
     line = _line(hint, connections, referral, "LINK", True, text)
     write_back(connections, opportunity, state, changes=columns, lines=[line], ok=True, sync_status="in_sync")
     return "linked"
@@ -106,12 +107,10 @@ def complete(hint: Hint, connections: Connections, opportunity: Opportunity, ref
     opportunity = load(connections, opportunity.id)
     if not opportunity.state.linking:
         raise _changed_meanwhile()  # another run completed it, perhaps from an older version
-    problems = [] if incoming.knows_currency(referral, terms) or terms.currency_policy == "ignore" else [
-        unknown_currency((referral.details.currency or "").upper())
-    ]  # fmt: skip
-    state = opportunity.state
-    notes = [f"{code}: {sentence}" for code, sentence in state.told.items()]
-    text: list[Note | str] = [outcome("opportunity_created"), *notes, *problems]
+    problem, state = amounts.problem(referral, terms), opportunity.state
+    problems = [problem] if problem else []
+    told = [f"{code}: {sentence}" for code, sentence in state.told.items()]
+    text: list[Note | str] = [outcome("opportunity_created"), *told, *amounts.told(referral, terms), *problems]
     state = state.with_seen(_agreed(opportunity, referral, connections, skip_amounts=bool(problems))).but(
         linking=False,
         told={},

@@ -10,7 +10,7 @@ import contextlib
 import uuid
 
 from shared.connections import Connections
-from shared.domain import audit, incoming, outgoing
+from shared.domain import amounts, audit, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.opportunity import Opportunity
 from shared.domain.referral import Referral
@@ -50,7 +50,8 @@ def find(connections: Connections, referral: Referral) -> Row | None:
 def create(hint: Hint, connections: Connections, referral: Referral) -> str:
     """A new lead, and its id at Partner Center."""
     values = incoming.lead(referral, connections.terms)
-    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", outcome("lead_created"))
+    done = [outcome("lead_created"), *amounts.told(referral, connections.terms)]
+    values["cosell_audit"] = _audit(hint, connections, referral, None, "CREATE", done)
     lead_id = incoming.row_id("lead", referral.id)
     with contextlib.suppress(Conflict):  # another run made it a moment ago
         connections.dataverse.create("lead", values, lead_id)
@@ -69,7 +70,7 @@ def update(hint: Hint, connections: Connections, lead: Row, referral: Referral) 
     if (word in status_table.TERMINAL or referral.is_spam) and state == OPEN:
         if not brake.admits(connections, brake.from_hint(hint, Direction.DYNAMICS_365, referral.id)):
             return brake.HELD_BACK
-        text = _audit(hint, connections, referral, lead, "CLOSE", outcome("lead_ended", pc=(word,)))
+        text = _audit(hint, connections, referral, lead, "CLOSE", [outcome("lead_ended", pc=(word,))])
         values = {"statecode": DISQUALIFIED, "statuscode": CANCELED, "cosell_audit": text}
         connections.dataverse.update("lead", lead.id, values, lead.etag)
         return "lead disqualified"
@@ -181,7 +182,7 @@ def _name_record(connections: Connections, referral: Referral, record_id: str) -
 
 
 def _audit(
-    hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, done: Note
+    hint: Hint, connections: Connections, referral: Referral, lead: Row | None, operation: str, done: list[Note]
 ) -> str:
-    line = trail.line(connections, trail.TO_CRM, operation, True, [done], hint.correlation_id, referral.id)
+    line = trail.line(connections, trail.TO_CRM, operation, True, done, hint.correlation_id, referral.id)
     return audit.prepend(lead.text("cosell_audit") if lead else None, [line])

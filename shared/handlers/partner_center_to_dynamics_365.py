@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from shared.connections import Connections
 from shared.domain import classify, incoming
 from shared.domain import status as status_table
-from shared.domain.changes import Change, Plan, overruled, settled
+from shared.domain.amounts import AMOUNT
+from shared.domain.changes import Change, Plan, described, overruled, settled
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
@@ -28,7 +29,6 @@ from shared.handlers.forwarding import MERGE, SWEEP
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, referral_beside, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
-_AMOUNTS = ("deal_value", "currency")
 _LOCKED = Note("CURRENCY_LOCKED")
 
 
@@ -152,7 +152,7 @@ class _Run:
         try:
             return self._apply(changes, plan, decision)
         except DataProblem as problem:
-            others = tuple(change for change in changes if change.row.field not in _AMOUNTS)
+            others = tuple(change for change in changes if change.row.field not in AMOUNT)
             if problem.code != "DV_CURRENCY_LOCKED" or others == changes:
                 raise
             plan = replace(plan, inbound_problems=(*plan.inbound_problems, _LOCKED))
@@ -183,7 +183,7 @@ class _Run:
             state = state.but(held=decision.braked)
         persistent = bool(plan.inbound_problems)
         problems, state = _untold(plan.inbound_problems, state)
-        text: list[Note | str] = [change.describe() for change in (*changes, *lost)]
+        text = described((*changes, *lost))
         if decision.crm_reason is not None:
             text.append(outcome("accepted_there"))
         text += [*(decision.notes if state != self.opportunity.state else ()), *problems]

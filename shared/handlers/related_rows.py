@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable
 
 from shared.connections import Connections
-from shared.domain import incoming, requirements
+from shared.domain import amounts, incoming, requirements
 from shared.domain.opportunity import SOLUTION_TABLE, Opportunity, solution_id
 from shared.domain.plan import Change
 from shared.domain.referral import Referral
@@ -21,15 +21,18 @@ from shared.errors import Conflict, NotFound
 from shared.ports import Condition
 
 _CATALOGUE = "cosell_microsoftsolutiondetail"
+_CONVERTED = "Converted amount"
 
 
 def write(connections: Connections, opportunity: Opportunity, changes: Iterable[Change], referral: Referral) -> None:
-    """The parts of a plan that are rows of their own: solutions, and a note with a text too long for the column."""
+    """The parts of a plan that are rows of their own: solutions, and notes with what the columns do not tell."""
     for change in changes:
         if change.row.rule == "solutions":
             write_solutions(connections, opportunity, change.new, referral)
         elif change.row.rule == "notes":
             _save_whole_notes(connections, opportunity, referral)
+        elif change.told:
+            _keep(connections, opportunity, _CONVERTED, change.told.sentence)
 
 
 def write_solutions(
@@ -70,8 +73,10 @@ def _catalogued(connections: Connections, key: str, name: str) -> dict[str, obje
 
 
 def save_notes(connections: Connections, opportunity: Opportunity, referral: Referral) -> None:
-    """The notes of a deal that just arrived: its own where the column is too short, and what it asks for."""
+    """The notes of a deal that just arrived: its own where the column is too short, its amount, what it asks for."""
     _save_whole_notes(connections, opportunity, referral)
+    for note in amounts.told(referral, connections.terms):
+        _keep(connections, opportunity, _CONVERTED, note.sentence)
     _save_requirements(connections, opportunity, referral)
 
 

@@ -14,9 +14,10 @@ both_profiles = pytest.mark.parametrize("world", ["extended", "parity"], indirec
 variant = pytest.mark.variant
 """`@variant(SOME_SETTING="…")`: a world with these app settings."""
 our_way = variant(
-    DISPLAY_CHECK_MARK="no", DEAL_VALUE_COLUMN="new_tcv", COUNTRY_COLUMN="new_iso2", NAME_UPDATE_POLICY="patch"
-)
-"""One variant with settings that do not touch one another: no marks, columns of our own, new names are sent."""
+    DISPLAY_CHECK_MARK="no", DEAL_VALUE_COLUMN="new_tcv", COUNTRY_COLUMN="new_iso2", NAME_UPDATE_POLICY="patch",
+    CURRENCY_POLICY="convert", CURRENCY_RATES="CHF=1.12",
+)  # fmt: skip
+"""One variant with settings that do not touch one another: no marks, own columns, new names are sent, CHF converted."""
 another_way = variant(
     SYNC_CO_SELL_ONLY="yes", CONFLICT_POLICY="manual", TERMINAL_GRACE_MINUTES="0.07", WEBHOOK_SELF_HEAL="yes"
 )

@@ -9,7 +9,7 @@ import pytest
 from sandbox.clients import HELP_PROOF_OF_CONCEPT
 from tests.acceptance.command_line import admin
 from tests.acceptance.found import CRM_FLOWS, accounts_named, opportunities_carrying, opportunities_named, runs
-from tests.acceptance.profiles import both_profiles
+from tests.acceptance.profiles import both_profiles, our_way
 from tests.acceptance.world import REFERRALS, World
 
 pytestmark = pytest.mark.sandbox
@@ -85,6 +85,38 @@ def test_AT_D16_currency_the_crm_does_not_have(world: World) -> None:
     assert "CHF" in world.audit(row["opportunityid"])[0]
     assert row["estimatedclosedate"] == "2027-09-30"
     assert world.referral(own["id"])["details"]["dealValue"] == 70000
+
+
+@our_way
+def test_an_amount_is_converted_where_the_settings_know_a_rate(world: World) -> None:
+    """With a rate for it the amount comes in my CRM's own currency; my next one goes out as it stands."""
+    own = world.created_in_portal(details={"currency": "CHF", "dealValue": 70000}, salesStage="20")
+    world.settle()
+
+    row = world.opportunity_of(own["id"])
+    deal, writes = row["opportunityid"], world.pc_writes(own["id"])
+    kept = world.seller.find("annotations", filter=f"_objectid_value eq {deal} and subject eq 'Converted amount'")
+    told = "70000.00 CHF in Partner Center, which is 78400.00 USD at the rate 1.12"
+    assert (row["new_tcv"], row["_transactioncurrencyid_value"]) == (78400, world.seller.currency_id("USD"))
+    assert f"CURRENCY_CONVERTED: {told}" in world.audit(deal)[0]
+    assert [one["notetext"] for one in kept] == [told]
+    assert (row["salesstage"], row["stepname"], row["closeprobability"]) == (0, "1-Qualify", 20)
+
+    rich = "<div><p>Call <b>them</b>.</p><p>R&amp;D first.</p></div>"
+    world.seller.update("opportunities", deal, description=rich, closeprobability=35)
+    world.settle()
+    found, row = world.referral(own["id"]), world.opportunity(deal)
+    assert found["details"]["notes"] == "Call them.\nR&D first."
+    assert (found["details"]["dealValue"], found["details"]["currency"], found["salesStage"]) == (70000, "CHF", "20")
+    assert (row["description"], row["closeprobability"], row["new_tcv"]) == (rich, 35, 78400)
+    assert world.pc_writes(own["id"]) == writes + 1
+
+    world.seller.update("opportunities", deal, new_tcv=80000, salesstage=1)
+    world.settle()
+    found = world.referral(own["id"])
+    assert (found["details"]["dealValue"], found["details"]["currency"]) == (80000, "USD")
+    assert found["salesStage"] == "Develop"
+    assert world.opportunity(deal)["closeprobability"] == 35
 
 
 def test_AT_D17_deal_in_euro(world: World) -> None:

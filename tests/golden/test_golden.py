@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from shared.domain import classify, incoming, outgoing
+from shared.domain import amounts, classify, incoming, outgoing
 from shared.domain import status as status_table
 from shared.domain.opportunity import Opportunity
 from shared.domain.plan import merge
 from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.state import SyncState
-from shared.domain.terms import Terms
+from shared.domain.terms import Rates, Terms
 from tests.golden import rendering
 from tests.unit import pairs
 
@@ -32,7 +32,8 @@ type Json = dict[str, Any]
 
 
 def _terms(given: Json) -> Terms:
-    return pairs.terms(**given.get("terms", {}))
+    changes = dict(given.get("terms", {}))
+    return pairs.terms(**changes | ({"rates": Rates(**changes["rates"])} if "rates" in changes else {}))
 
 
 # -- inbound -----------------------------------------------------------------------------------------------------------
@@ -57,9 +58,8 @@ def _received(given: Json) -> Json:
         found["status"] = rendering.status(status_table.decide(SyncState(), own, row, known, pairs.NOW))
     found["account"] = rendering.columns(incoming.account(own, known))
     found["contacts"] = [rendering.columns(incoming.contact(one, known)) for one in own.customer_profile.team]
-    if not incoming.knows_currency(own, known):
-        found["problem"] = "CURRENCY_UNKNOWN"
-    return found
+    told = [str(note) for note in (*amounts.told(own, known), amounts.problem(own, known)) if note]
+    return found | ({"told": told} if told else {})
 
 
 def _awaits(own: Referral) -> bool:

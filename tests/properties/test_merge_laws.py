@@ -18,6 +18,7 @@ from shared.domain import texts
 from shared.domain.plan import Plan
 from shared.domain.row import Lookup
 from shared.domain.state import parse
+from shared.domain.terms import Rates, Terms
 from tests.properties.flows import Pair
 from tests.unit import pairs
 
@@ -250,6 +251,42 @@ def test_no_amount_is_ever_under_another_currencys_symbol() -> None:
                 dice.choice((pair.flow_4, pair.flow_5))()
         pair.settle(crm_first=dice.random() < 0.5)
         assert {_symbol(pair, "pc"), _symbol(pair, "crm")} <= entered, case
+
+
+def test_a_converted_amount_is_never_sent_back() -> None:
+    """Whatever the rates do: Partner Center holds amounts that somebody entered, and both sides come to rest."""
+    converted = 0
+    for case, dice in _cases("converted")[:60]:
+        pair = Pair.in_step(_converting(dice))
+        pair.edit_pc({"details.currency": "XTS"})
+        pair.settle(crm_first=False)
+        entered = {_symbol(pair, "pc")}
+        for _ in range(dice.randrange(1, 6)):
+            step = dice.choice("ppcr45")
+            if step == "p":
+                code = {"details.currency": dice.choice(("XTS", "XAU", "NOK"))}
+                pair.edit_pc(dice.choice((code, {**PC["deal_value"](dice), **code})))
+                entered.add(_symbol(pair, "pc"))
+            elif step == "c":
+                pair.edit_crm({**CRM["deal_value"](dice), **CRM["currency"](dice)})
+                entered.add(_symbol(pair, "crm"))
+            elif step == "r":
+                pair.known = _converting(dice)
+            else:
+                (pair.flow_4 if step == "4" else pair.flow_5)()
+        pair.settle(crm_first=dice.random() < 0.5)
+        there, here = _symbol(pair, "pc"), _symbol(pair, "crm")
+        assert there in entered, case
+        assert here == there if there[1] in pairs.CURRENCIES else (here[0] != there[0] and here[1] == "NOK"), case
+        converted += here not in entered
+        pair.known = _converting(dice)
+        _nothing_left(pair, case)
+    assert converted > 10
+
+
+def _converting(dice: Dice) -> Terms:
+    rates = Rates("NOK", {"XTS": Decimal(dice.randrange(110, 400)) / 100, "XAU": Decimal(dice.randrange(100, 3000))})
+    return pairs.terms(currency_policy="convert", rates=rates, conflict=dice.choice(POLICIES))
 
 
 def _symbol(pair: Pair, side: str) -> tuple[Any, Any]:

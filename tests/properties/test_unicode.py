@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain import marks, texts
+from shared.domain import marks, markup, texts
 from shared.domain.audit import line, prepend, shown
 from shared.domain.referral import Referral
 from shared.domain.state import SyncState, fingerprint, parse
@@ -17,6 +17,15 @@ from tests.unit import pairs
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=300)
 """Lone surrogates and control characters included: JSON can carry both."""
+HTML = st.lists(
+    st.sampled_from(
+        ("<p>", "</p>", "<br>", "<b x='", "'>", "</b>", "<script>", "</script>", "<!--", "-->", "<![if", "<![x", "]>",
+         "<?xml", "<!doctype", "&lt;", "&gt;", "&amp;", "&#", "&#xd800;", "&nbsp;", "<none>", "<", ">", "\"", "\n", " ")
+    )
+    | st.text(max_size=3),
+    max_size=20,
+).map("".join)  # fmt: skip
+"""Tags, halves of tags and what else confuses a parser."""
 repeatable = settings(derandomize=True, database=None, max_examples=250, deadline=None)
 
 
@@ -27,6 +36,16 @@ def test_a_normal_text_is_a_fixed_point_and_can_be_encoded(text: str) -> None:
     assert texts.normal(normal) == normal
     normal.encode()
     assert "\r" not in normal
+
+
+@repeatable
+@given(HTML | ANY)
+def test_the_text_of_anything_is_text(text: str) -> None:
+    normal = texts.normal(text)
+    made = markup.to_text(normal)
+    assert not markup.is_html(made)
+    assert markup.to_text(made) == made == texts.normal(made)
+    assert made == normal or (markup.is_html(normal) and len(made) < len(normal))
 
 
 @repeatable

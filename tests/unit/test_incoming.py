@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain import incoming
+from shared.domain import amounts, incoming
 from shared.domain.plan import merge
 from shared.domain.row import Lookup
 from shared.domain.state import SyncState
@@ -34,6 +34,8 @@ def test_a_new_opportunity() -> None:
         "estimatedclosedate": date(2026, 6, 30),
         "description": "Pilot in two warehouses first.",
         "salesstage": 0,
+        "stepname": "1-Qualify",
+        "closeprobability": 20,
         "cosell_referralvisibility": 100000001,
         "cosell_howcanmicrosofthelp": 100000003,
         "cosell_notestomicrosoft": "Please join the first workshop.",
@@ -66,10 +68,10 @@ def test_another_column_for_the_deal_value_leaves_revenue_alone() -> None:
 )
 def test_an_amount_in_an_unknown_currency_is_left_out(code: str | None, known: bool) -> None:
     changes = {"details.currency": code}
-    assert incoming.knows_currency(pairs.referral(changes), pairs.terms()) is known
+    assert (amounts.foreign(pairs.referral(changes), pairs.terms()) is None) is known
     assert ("estimatedvalue" in _opportunity(changes)) is known
     assert "description" in _opportunity(changes)
-    assert incoming.knows_currency(pairs.referral(changes), pairs.terms(currencies={}))
+    assert amounts.foreign(pairs.referral(changes), pairs.terms(currencies={})) is None
 
 
 def test_long_texts_fit_their_columns() -> None:
@@ -98,7 +100,7 @@ def _changed(changes: dict[str, Any], known: Terms | None = None) -> dict[str, A
         ({"details.closingDateTime": "2026-07-01T23:30:00Z"}, {"estimatedclosedate": date(2026, 7, 1)}),
         ({"details.notes": "Other"}, {"description": "Other"}),
         ({"details.notes": ""}, {"description": None}),
-        ({"salesStage": "80"}, {"salesstage": 3}),
+        ({"salesStage": "80"}, {"salesstage": 3, "stepname": "4-Close", "closeprobability": 80}),
         ({"expirationDateTime": "2026-04-01T00:00:00Z"}, {"cosell_respondby": datetime(2026, 4, 1, tzinfo=UTC)}),
         ({"details.requirements.solutions": [{"id": "SOL-1"}]}, {}),
         ({"name": "Other", "qualification": "Direct"}, {}),

@@ -132,6 +132,7 @@ def test_a_value_map_is_replaced_or_added() -> None:
     assert made.values["mine"] == {"Gold": 1}
     assert made.values["help"] == _build().values["help"]
     assert _build({"values": {"close_reason": {"100000003": "Rival", "100000008": "Other"}}})
+    assert _build({"values": {"stage_phase": {"40": "Develop"}}}).values["stage_phase"] == {"40": "Develop"}
 
 
 # -- overlays that are wrong -------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain.changes import announced, overruled, to_be_created
 from shared.domain.outgoing import own_body
-from shared.domain.plan import Change, Plan, merge, unknown_currency
+from shared.domain.plan import Change, Plan, merge
 from shared.domain.referral import Referral
 from shared.domain.state import Seen, SyncState
 from shared.domain.terms import Terms
@@ -115,7 +115,8 @@ def test_a_currency_the_crm_does_not_have(policy: str, linked: bool) -> None:
                   linked=linked)  # fmt: skip
     assert not plan.to_crm
     assert not plan.to_pc
-    assert plan.inbound_problems == ((unknown_currency("XTS"),) if policy == "fail" else ())
+    told = "CURRENCY_UNKNOWN: XTS is not an active currency of the CRM; value and currency were left as they are"
+    assert list(map(str, plan.inbound_problems)) == ([told] if policy == "fail" else [])
     assert not {"deal_value", "currency"} & plan.agreed.keys(), "tried again as soon as the currency exists"
 
 
@@ -126,6 +127,14 @@ def test_other_fields_still_arrive_when_the_currency_is_unknown() -> None:
     plan = merge(state, pairs.referral(changes), pairs.opportunity(), known)
     assert _short(plan.to_crm) == {"notes": "New text"}
     assert [note.code for note in plan.inbound_problems] == ["CURRENCY_UNKNOWN"]
+
+
+def test_an_unknown_currency_is_reported_beside_what_else_keeps_values_out() -> None:
+    known = pairs.terms(conflict="manual")
+    state = pairs.in_step(pairs.referral(), pairs.opportunity(), known)
+    changes = {"details.dealValue": 5, "details.currency": "XTS", "details.closingDateTime": "2026-07-15T00:00:00Z"}
+    plan = merge(state, pairs.referral(changes), pairs.opportunity({"estimatedclosedate": date(2026, 8, 31)}), known)
+    assert [note.code for note in plan.inbound_problems] == ["CONFLICT", "CURRENCY_UNKNOWN"]
 
 
 def test_without_metadata_no_currency_is_called_unknown() -> None:

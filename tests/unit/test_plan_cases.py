@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.opportunity import Opportunity
-from shared.domain.plan import Change, Plan, merge
+from shared.domain.plan import Change, Plan, merge, settled
 from shared.domain.row import Lookup
 from shared.domain.state import SyncState
 from shared.domain.terms import Terms
@@ -143,6 +143,57 @@ def test_a_refusal_nobody_wrote_a_sentence_for_still_has_one() -> None:
     known = pairs.terms(mapping=pairs.mapping().model_copy(update={"opportunity": rows}))
     (note,) = _merge(None, {"opportunityratingcode": 3}, known).notes
     assert str(note) == "RATING_LOCKED: rating cannot be changed any more"
+
+
+# -- sales stage -------------------------------------------------------------------------------------------------------
+def test_a_step_that_only_the_probability_shows_is_carried_over_once() -> None:
+    """Created (10 %) and Qualified (20 %) are one stage in Dynamics 365."""
+    known, row = pairs.terms(), pairs.opportunity()
+    created, qualified = pairs.referral({"salesStage": "10"}), pairs.referral({"salesStage": "20"})
+    base = pairs.in_step(created, row, known)
+    plan = merge(base, qualified, row, known)
+    assert plan == Plan(to_crm=plan.to_crm)
+    assert [change.describe() for change in plan.to_crm] == ["sales_stage 10>20"]
+    after = settled(base, plan.to_crm, qualified, row, known, side="crm")
+    assert merge(after, qualified, row, known) == Plan()
+    assert merge(after, pairs.referral({"salesStage": "Qualify"}), row, known).to_crm[0].new == "10"
+
+
+@pytest.mark.parametrize(
+    ("before", "pc", "crm", "profile", "agreed"),
+    [
+        pytest.param("10", "20", 0, "parity", ("20", "10"), id="parity carries no stage"),
+        pytest.param("40", "20", 0, "extended", ("20", "10"), id="a seller went there as well"),
+        pytest.param(None, "Moonshot", 9, "extended", None, id="a stage without a percentage"),
+    ],
+)
+def test_steps_that_bring_nothing(before: str | None, pc: str, crm: int, profile: Any, agreed: Any) -> None:
+    known = pairs.terms(profile=profile)
+    began = {"40": 1, "10": 0}.get(before or "", 9)
+    base = pairs.in_step(pairs.referral({"salesStage": before}), pairs.opportunity({"salesstage": began}), known)
+    plan = merge(base, pairs.referral({"salesStage": pc}), pairs.opportunity({"salesstage": crm}), known)
+    assert (plan.to_crm, plan.to_pc, plan.agreed.get("sales_stage")) == ((), (), agreed)
+
+
+def test_a_stage_that_partner_center_takes_back_from_an_empty_column_is_only_remembered() -> None:
+    known, row = pairs.terms(), pairs.opportunity({"salesstage": None})
+    base = pairs.in_step(pairs.referral({"salesStage": "10"}), row, known)
+    plan = merge(base, pairs.referral({"salesStage": None}), row, known)
+    assert (plan.to_crm, plan.to_pc, plan.agreed) == ((), (), {"sales_stage": (None, None)})
+
+
+def test_a_new_stage_comes_with_its_percentage_also_in_a_conflict() -> None:
+    assert _values(_merge({"salesStage": "60"}, None).to_crm) == {"sales_stage": "60"}
+    began = pairs.in_step(pairs.referral({"salesStage": "40"}), pairs.opportunity({"salesstage": 1}), pairs.terms())
+    for known, crm in ((pairs.terms(), 1), (pairs.terms(conflict="pc"), 3)):
+        (change,) = merge(
+            began, pairs.referral({"salesStage": "20"}), pairs.opportunity({"salesstage": crm}), known
+        ).to_crm
+        assert (change.new, change.conflict) == ("20", crm == 3)
+
+
+def test_phase_and_probability_alone_are_nobodys_business() -> None:
+    assert _merge(None, {"stepname": "2-Develop", "closeprobability": 35}) == Plan()
 
 
 # -- blanks ------------------------------------------------------------------------------------------------------------

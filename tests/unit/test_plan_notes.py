@@ -57,6 +57,11 @@ def test_shortened_notes_are_no_change() -> None:
     assert merge(SyncState(), found, row, known).agreed["notes"] == (LONG, held), "nor without a base"
 
 
+def test_a_column_that_holds_more_than_it_says_is_left_alone() -> None:
+    plan = _merge({"details.notes": LONG}, {"description": LONG})
+    assert (plan.to_crm, plan.to_pc, plan.agreed) == ((), (), {"notes": (LONG, LONG)})
+
+
 def test_an_addition_to_shortened_notes_is_appended_to_the_whole_text() -> None:
     known = pairs.terms()
     base, held = _shortened(known)

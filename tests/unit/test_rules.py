@@ -98,8 +98,8 @@ def test_moments_are_compared_by_the_second(value: str | None, text: str | None)
 @pytest.mark.parametrize(
     ("value", "stage"),
     [
-        ("10", "0"), ("20", "0"), ("40", "1"), ("60", "2"), ("80", "3"), (40, "1"), ("40%", "1"), ("40 %", "1"),
-        (" 60 ", "2"), ("Qualify", "0"), ("DEVELOP", "1"), ("propose", "2"), ("Close", "3"), ("100", None),
+        ("10", "10"), ("20", "20"), ("40", "40"), ("60", "60"), ("80", "80"), (40, "40"), ("40%", "40"), ("40 %", "40"),
+        (" 60 ", "60"), ("Qualify", "10"), ("DEVELOP", "40"), ("propose", "60"), ("Close", "80"), ("100", None),
         ("Moonshot", None), (None, None), ("", None),
     ],
 )  # fmt: skip
@@ -115,9 +115,55 @@ def test_sales_stages_of_partner_center(value: Any, stage: str | None) -> None:
 def test_sales_stages_of_the_crm(stage: Any, word: str | None, percent: str | None) -> None:
     rule, row = RULES["stage"], _row("sales_stage")
     canonical = _crm("sales_stage", stage)
-    assert (canonical is None) == (word is None)
+    assert canonical == percent
     assert rule.to_property(canonical, row, pairs.terms()) == word
     assert rule.to_property(canonical, row, pairs.terms(stage_words=False)) == percent
+
+
+@pytest.mark.parametrize(
+    ("percentage", "held", "option", "phase"),
+    [("10", "10", 0, "1-Qualify"), ("20", "10", 0, "1-Qualify"), ("40", "40", 1, "2-Develop"),
+     ("60", "60", 2, "3-Propose"), ("80", "80", 3, "4-Close")],
+)  # fmt: skip
+def test_what_a_stage_brings(percentage: str, held: str, option: int, phase: str) -> None:
+    """One column cannot tell 10 from 20; the probability beside it can."""
+    rule, row, known = RULES["stage"], _row("sales_stage"), pairs.terms()
+    assert rule.beside is not None
+    assert (rule.as_crm(percentage, row, known), rule.to_column(percentage, row, known)) == (held, option)
+    assert rule.beside(percentage, row, known) == {"stepname": phase, "closeprobability": int(percentage)}
+    assert rule.as_crm(held, row, known) == held
+
+
+def test_no_stage_brings_nothing() -> None:
+    rule, row, known = RULES["stage"], _row("sales_stage"), pairs.terms()
+    assert rule.beside is not None
+    assert (rule.as_crm(None, row, known), rule.to_column(None, row, known), rule.beside(None, row, known)) == (
+        None,
+        None,
+        {},
+    )
+
+
+def test_only_columns_that_the_crm_has_follow_a_stage_and_only_the_stage_of_sales() -> None:
+    rule, row = RULES["stage"], _row("sales_stage")
+    assert rule.beside is not None
+    bare = pairs.terms(stage_columns=frozenset({"closeprobability"}))
+    assert rule.beside("20", row, bare) == {"closeprobability": 20}
+    assert rule.beside("20", row.model_copy(update={"column": "new_stage"}), pairs.terms()) == {}
+
+
+def test_a_companys_own_stages_bring_what_their_maps_say() -> None:
+    own = {"stage": {"Signed": 2, "60": 2}, "stage_phase": {"Signed": "3-Signed"}, "stage_words": {"Propose": 2}}
+    mapping = pairs.mapping()
+    known = pairs.terms(mapping=mapping.model_copy(update={"values": {**mapping.values, **own}}), stage_words=False)
+    rule, row = RULES["stage"], _row("sales_stage")
+    assert rule.beside is not None
+    assert rule.beside("Signed", row, known) == {"stepname": "3-Signed"}
+    assert rule.beside("60", row, known) == {"closeprobability": 60}
+    for told in ("signed", "Propose"):
+        assert _pc("sales_stage", "salesStage", told, known) == "Signed"
+    assert _pc("sales_stage", "salesStage", "60", known) == "60"
+    assert rule.to_property("Signed", row, known) == "Signed"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -112,6 +113,39 @@ def test_lists_are_comma_separated() -> None:
     assert pairs.settings(WEBHOOK_EVENTS=" referral-created ,, referral-updated,").webhook_events == (
         "referral-created", "referral-updated",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["EUR=1.08, gbp = 1.270,CHF=2", {"EUR": "1.08", "GBP": "1.270", "CHF": "2"}],
+    ids=["as text", "as read before"],
+)
+def test_rates_are_exact(value: object) -> None:
+    rates = pairs.settings(CURRENCY_POLICY="convert", CURRENCY_RATES=value).currency_rates
+    assert rates == {"EUR": Decimal("1.08"), "GBP": Decimal("1.27"), "CHF": Decimal(2)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["EUR", "EUR=", "EUR=1,08", "EUR=1.08;GBP=2", "EUR=0", "EUR=0.00", "EUR=-1", "EURO=1", "E1R=1", "EUR=1, eur=2",
+     "EUR=1,", "=1", "EUR=1e3", "EUR=.5", "EUR=1.", "EUR=NaN", "EUR=1234567890"],
+)  # fmt: skip
+def test_rates_that_cannot_be_read(value: str) -> None:
+    assert _sentence(CURRENCY_RATES=value) == (
+        "The settings cannot be used: CURRENCY_RATES: give each currency once, with what one unit is worth, such as "
+        "EUR=1.08, GBP=1.27."
+    )
+
+
+def test_rates_that_are_wrong_are_named_with_all_else() -> None:
+    sentence = _sentence(CURRENCY_RATES="1.08", CURRENCY_POLICY="guess", PROFILE="large")
+    for name in ("CURRENCY_RATES: give each", "CURRENCY_POLICY: ", "PROFILE: "):
+        assert name in sentence
+
+
+def test_rates_outlive_dataverses_variables() -> None:
+    found = pairs.settings(CURRENCY_RATES="EUR=1.08").with_dataverse({"cosell_displaycheckmark": "no"})
+    assert found.currency_rates == {"EUR": Decimal("1.08")}
 
 
 def test_addresses_lose_their_last_slash_and_ids_their_capitals() -> None:

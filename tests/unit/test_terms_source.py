@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from shared import mapping_file
 from shared.domain.mapping_check import Finding, check, unmapped
-from shared.domain.terms import Currency, Statuses
+from shared.domain.row import Lookup
+from shared.domain.terms import Currency, Rates, Statuses
 from shared.errors import ConfigurationError
 from shared.ports import Column, Condition, Row
 from shared.terms_source import read_terms
@@ -32,16 +34,25 @@ class Metadata:
         }
         self.tables["opportunity"]["description"] = Column("description", "Memo", 1234)
         self.rows = [Row("transactioncurrency", f"id-{n}", "", values) for n, values in enumerate(currencies)]
+        self.organizations: list[Row] = []
+        self.codes: dict[str, str] = {}
         self.asked: list[tuple[str, Sequence[Condition]]] = []
 
     def columns(self, table: str) -> Mapping[str, Column]:
         return self.tables[table]
+
+    def get(self, table: str, row_id: str, columns: Sequence[str]) -> Row:
+        assert (table, columns) == ("transactioncurrency", ("isocurrencycode",))
+        return Row(table, row_id, "", {"isocurrencycode": self.codes.get(row_id)})
 
     def find(
         self, table: str, where: Sequence[Condition], columns: Sequence[str], *, order_by: str | None = None,
         limit: int = 50,
     ) -> list[Row]:  # fmt: skip
         self.asked.append((table, where))
+        if table == "organization":
+            assert (where, columns, limit) == ([], ("basecurrencyid",), 1)
+            return self.organizations
         return self.rows
 
 
@@ -87,6 +98,44 @@ def test_settings_and_lengths_become_terms() -> None:
     assert (known.partner_id, known.organization_id, known.default_phone) == ("4862210", pairs.ORGANIZATION_ID, "+47")
     assert (known.terminal_grace_s, known.solution_grace_s) == (120, 7)
     assert known.link("1") == "https://x.example/1"
+
+
+CONVERT = {"CURRENCY_POLICY": "convert", "CURRENCY_RATES": "EUR=1.08"}
+
+
+def _organization(base: Lookup | None, code: str | None = "usd") -> Metadata:
+    metadata = Metadata([{"isocurrencycode": "USD", "currencyprecision": 2}])
+    metadata.organizations = [Row("organization", "o", "", {"basecurrencyid": base})]
+    metadata.codes = {"id-0": code} if code else {}
+    return metadata
+
+
+def test_rates_are_into_the_organizations_currency() -> None:
+    base = Lookup("transactioncurrency", "id-0")
+    assert _read(_organization(base), **CONVERT).rates == Rates("USD", {"EUR": Decimal("1.08")})
+    assert _read(_organization(base), CURRENCY_POLICY="convert").rates == Rates("USD", {})
+    assert _read(_organization(None), **CONVERT).rates is None
+    assert _read(_organization(base, None), **CONVERT).rates is None
+    assert _read(Metadata(), **CONVERT).rates is None
+
+
+@pytest.mark.parametrize("changes", [{"CURRENCY_POLICY": "fail"}, {"CURRENCY_POLICY": "ignore"}, {"PROFILE": "parity"}])
+def test_nothing_is_converted_and_no_organization_read_otherwise(changes: dict[str, str]) -> None:
+    metadata = _organization(Lookup("transactioncurrency", "id-0"))
+    assert _read(metadata, **{**CONVERT, **changes}).rates is None
+    assert [table for table, _ in metadata.asked] == ["transactioncurrency"]
+
+
+def test_columns_beside_the_stage_are_those_that_exist_and_that_no_row_maps() -> None:
+    metadata = Metadata()
+    assert _read(metadata).stage_columns == frozenset()
+    for column, kind in (("stepname", "String"), ("closeprobability", "Integer")):
+        metadata.tables["opportunity"][column] = Column(column, kind)
+    assert _read(metadata).stage_columns == {"stepname", "closeprobability"}
+    mapped = pairs.mapping().opportunity[0].model_copy(update={"field": "phase", "column": "stepname"})
+    mapping = pairs.mapping().model_copy(update={"opportunity": (*pairs.mapping().opportunity, mapped)})
+    known = read_terms(pairs.settings(), mapping, metadata)  # type: ignore[arg-type]  # the part of the port it uses
+    assert known.stage_columns == {"closeprobability"}
 
 
 def test_a_column_that_does_not_exist_is_named_with_its_field() -> None:

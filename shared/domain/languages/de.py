@@ -44,6 +44,10 @@ SENTENCES: Mapping[str, str] = {
     "*": "{field} lässt sich nicht mehr ändern",
     "CONFLICT": "{field}: in Partner Center steht {pc}, in Dynamics 365 {crm}; gleichen Sie beide an",
     "CURRENCY_UNKNOWN": "{currency} ist in Dynamics 365 keine aktive Währung; Wert und Währung blieben unverändert",
+    "CURRENCY_UNKNOWN.no_rate": "{currency} ist in Dynamics 365 keine aktive Währung, und "
+    "CURRENCY_RATES nennt keinen Kurs dafür; "
+    "Wert und Währung blieben unverändert",
+    "CURRENCY_CONVERTED": "{there} in Partner Center, zum Kurs {rate} sind das {here}",
     "CURRENCY_LOCKED": "Preisliste oder Produkte legen die Währung der Verkaufschance fest; "
     "Wert und Währung blieben unverändert",
     "ACCOUNT_AMBIGUOUS": "{count} Firmen passen zum Kunden; die zuletzt geänderte aktive wurde genommen",

@@ -42,6 +42,10 @@ SENTENCES: Mapping[str, str] = {
     "*": "{field} cannot be changed any more",
     "CONFLICT": "{field}: Partner Center has {pc}, Dynamics 365 has {crm}; make them equal",
     "CURRENCY_UNKNOWN": "{currency} is not an active currency of the CRM; value and currency were left as they are",
+    "CURRENCY_UNKNOWN.no_rate": "{currency} is not an active currency of the CRM, "
+    "and CURRENCY_RATES has no rate for it; "
+    "value and currency were left as they are",
+    "CURRENCY_CONVERTED": "{there} in Partner Center, which is {here} at the rate {rate}",
     "CURRENCY_LOCKED": "the opportunity's price list or products fix its currency; "
     "value and currency were left as they are",
     "ACCOUNT_AMBIGUOUS": "{count} accounts match the customer; the most recently changed active one was taken",

@@ -44,6 +44,10 @@ SENTENCES: Mapping[str, str] = {
     "*": "{field} ne peut plus être modifié",
     "CONFLICT": "{field} : Partner Center indique {pc}, Dynamics 365 indique {crm} ; rendez-les identiques",
     "CURRENCY_UNKNOWN": "{currency} n'est pas une devise active de Dynamics 365 ; valeur et devise restent inchangées",
+    "CURRENCY_UNKNOWN.no_rate": "{currency} n'est pas une devise active de Dynamics 365, "
+    "et CURRENCY_RATES ne donne pas de taux ; "
+    "valeur et devise restent inchangées",
+    "CURRENCY_CONVERTED": "{there} dans Partner Center, soit {here} au taux de {rate}",
     "CURRENCY_LOCKED": "le tarif ou les produits de l'opportunité fixent sa devise ; "
     "valeur et devise restent inchangées",
     "ACCOUNT_AMBIGUOUS": "{count} comptes correspondent au client ; le compte actif modifié en dernier a été retenu",
