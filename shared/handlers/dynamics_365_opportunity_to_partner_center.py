@@ -11,7 +11,9 @@ import uuid
 from shared.connections import Connections
 from shared.domain.row import Lookup
 from shared.handlers import deletions, leads
-from shared.handlers.forwarding import forward, is_ours
+from shared.handlers.forwarding import SWITCHED_ON, forward, is_ours
+from shared.handlers.opportunities import guid
+from shared.messages import Hint, Queue
 from shared.ports import Condition
 from shared.row_event import RowEvent
 
@@ -39,8 +41,19 @@ def handle(event: RowEvent, connections: Connections) -> str:
         return deletions.handle(event, connections)
     if event.complete and not (event.known(_SYNC) or event.before.get(_SYNC)):
         return "sync is off"
+    if event.target.get(_SYNC) and event.before.get(_SYNC) is False:
+        _switched_on(event, connections)
     forward(event, connections, event.row_id, f"opportunity-{event.message.lower()}")
     return "forwarded"
+
+
+def _switched_on(event: RowEvent, connections: Connections) -> None:
+    """What Partner Center told while sync was off was left alone, Microsoft's answer among it: have both looked at."""
+    referral = guid(event.known("cosell_referralidentifier"))
+    if referral:
+        version, now = event.operation_id, connections.clock()
+        hint = Hint(subject="referral", id=uuid.UUID(referral), reason=SWITCHED_ON, version=version, occurred_at=now)
+        connections.queues.send(Queue.PARTNER_CENTER_EVENTS, hint)
 
 
 def _people_changed(event: RowEvent, connections: Connections) -> str:

@@ -15,6 +15,8 @@ from shared.row_event import RowEvent
 
 SWEEP = "sweep"
 """Reason of a hint that no event caused."""
+SWITCHED_ON = "switched-on"
+"""Reason of a hint about the referral of an opportunity whose sync was off: whatever came meanwhile was not taken."""
 MERGE = "merge"
 """Reason of a hint from one flow to the other about what the other has to write; such a hint never causes another."""
 

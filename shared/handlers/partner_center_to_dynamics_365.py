@@ -25,7 +25,7 @@ from shared.domain.status import Decision
 from shared.errors import DataProblem, NotFound, NotYet, Unavailable
 from shared.handlers import brake, claims, closing, inbound_deals, leads, other_partners, related_rows, reminders, trail
 from shared.handlers.brake import Direction
-from shared.handlers.forwarding import MERGE, SWEEP
+from shared.handlers.forwarding import MERGE, SWEEP, SWITCHED_ON
 from shared.handlers.opportunities import again_on_conflict, find, guid, load, referral_beside, refuse_stale, write_back
 from shared.messages import APPROVED, REVIEW, Hint, Queue
 
@@ -218,7 +218,8 @@ class _Run:
             )
             self.connections.queues.send(Queue.DYNAMICS_365_TO_PARTNER_CENTER, hint)
         microsofts = guid_of(self.opportunity.microsoft_referral_id)
-        if microsofts and (self.hint.reason == SWEEP or self.referral.e_tag != self.opportunity.state.etag):
+        unheard = self.hint.reason in (SWEEP, SWITCHED_ON)  # Microsoft's own event may have been missed
+        if microsofts and (unheard or self.referral.e_tag != self.opportunity.state.etag):
             engagement = guid_of(self.referral.engagement_id)
             hint = self.hint.model_copy(update={"id": microsofts, "engagement_id": engagement, "attempt": 0})
             self.connections.queues.send(Queue.MICROSOFT_REFERRAL_UPDATES, hint)
