@@ -70,11 +70,11 @@ def _without_tags(text: str) -> str:
 
 def _without(text: str, start: str, end: str) -> str:
     """The text without what stands between these two; what is not closed stays."""
-    kept = ""
-    while start in text and end in text.partition(start)[2]:
-        before, _, after = text.partition(start)
-        kept, text = kept + before, after.partition(end)[2]
-    return kept + text
+    kept, rest = [], 0
+    while (begin := text.find(start, rest)) >= 0 and (close := text.find(end, begin + len(start))) >= 0:
+        kept.append(text[rest:begin])
+        rest = close + len(end)
+    return "".join((*kept, text[rest:]))
 
 
 class _Lines(HTMLParser):
