@@ -22,7 +22,7 @@ from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
 from shared.domain.sentences import ENGLISH, Note, outcome
-from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
+from shared.domain.state import Canonical, Seen, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
 from shared.handlers import reservations, trail
 from shared.handlers.opportunities import again_on_conflict, load, write_back
@@ -85,7 +85,7 @@ def _block(hint: Hint, connections: Connections, opportunity: Opportunity, parts
     write_back(
         connections,
         opportunity,
-        state.but(problem=known, reservation=None),
+        state.but(problem=known, reservation=None, sent=state.sent if opportunity.referral_id else {}),
         lines=[] if state.problem == known else [line],
         ok=False,
         sync_status="blocked",
@@ -101,6 +101,7 @@ class _Creation:
     connections: Connections
     opportunity: Opportunity
     found: Referral | None
+    """The own referral, where it was made already; then the one this run made."""
     resumed: bool
 
     def run(self) -> str:
@@ -132,6 +133,7 @@ class _Creation:
         if opportunity.referral_id:
             return center.get(opportunity.referral_id)
         own = self.found or center.create(outgoing.own_body(opportunity, self.connections.terms))
+        self.found = own
         again_on_conflict(lambda: self._link(own))
         return own
 
@@ -166,13 +168,17 @@ class _Creation:
     def _release(self) -> None:
         """Let the next run begin at once. A creation that has a referral already is still to be completed.
 
-        Its reservation stays, without the lease: the other flows keep away from what is half made.
+        Its reservation stays, without the lease: the other flows keep away from what is half made, and the next run
+        knows the referral for ours. Where there is none, nothing of what was to be sent is anybody's base.
         """
         opportunity, reservation = load(self.connections, self.opportunity.id), None
-        if self._first and opportunity.referral_id:
+        state, held = opportunity.state, self.opportunity.state.reservation
+        if self._first and held and (opportunity.referral_id or self.found):
             over = self.connections.clock() - timedelta(seconds=self.connections.create_lease_s)
-            reservation = Reservation(at=over, run=str(uuid.uuid4()))
-        write_back(self.connections, opportunity, opportunity.state.but(reservation=reservation))
+            reservation = held.model_copy(update={"at": over, "run": str(uuid.uuid4())})
+        elif self._first:
+            state = state.but(sent={})
+        write_back(self.connections, opportunity, state.but(reservation=reservation))
 
     def _finish(self, own: Referral, microsofts: Referral | None) -> None:
         """Base, audit, ✔ and the columns that follow: what was sent is what both sides now agree on."""

@@ -73,7 +73,7 @@ def create(hint: Hint, connections: Connections, referral: Referral, lead_id: st
 def link(hint: Hint, connections: Connections, opportunity: Opportunity, referral: Referral) -> str:
     """Tie an existing opportunity to the referral that names it; from then on both are merged."""
     terms = connections.terms
-    state = opportunity.state.but(referral_id=referral.id.lower(), engagement_id=referral.engagement_id)
+    state = opportunity.state.but(referral_id=referral.id.lower(), engagement_id=referral.engagement_id, sent={})
     plan = merge(state, referral, opportunity, terms)
     columns = {**incoming.identity(referral, terms), **incoming.direction(referral, terms)}
     columns |= {**incoming.standing(referral, terms, None), **incoming.changed(plan.to_crm, referral, terms)}
