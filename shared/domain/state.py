@@ -96,6 +96,8 @@ class SyncState(BaseModel):
     status_crm: str | None = None
     """The two states (words of `shared.domain.status`) when they last agreed."""
     reservation: Reservation | None = None
+    attempt: Reservation | None = None
+    """A creation that was cut short and then given up: should its referral turn up, `sent` is the base."""
     linking: bool = False
     """Created from Partner Center, but solutions or the CRM id at Partner Center are still missing."""
     terminal_since: datetime | None = None

@@ -22,7 +22,7 @@ from shared.domain.referral import Referral
 from shared.domain.required import violations, wants_help
 from shared.domain.rules import RULES
 from shared.domain.sentences import ENGLISH, Note, outcome
-from shared.domain.state import Canonical, Seen, SyncState, fingerprint
+from shared.domain.state import Canonical, Reservation, Seen, SyncState, fingerprint
 from shared.errors import DataProblem, NotFound, Throttled, Unavailable, UnknownOutcome
 from shared.handlers import reservations, trail
 from shared.handlers.opportunities import again_on_conflict, load, write_back
@@ -63,7 +63,8 @@ def _prepare(hint: Hint, connections: Connections) -> str:
             again = hint.model_copy(update={"reason": _GRACE, "version": version, "attempt": 0})
             connections.queues.send(Queue.CREATE_COSELL_REFERRAL, again, delay_s=wait)
             return "still being entered"
-        return _block(hint, connections, opportunity, [violation.note for violation in found])
+        given_up = opportunity.state.reservation or opportunity.state.attempt
+        return _block(hint, connections, opportunity, [violation.note for violation in found], given_up)
     held = opportunity.state.reservation
     reserved, found_own = reservations.reserve(connections, opportunity)
     return _Creation(hint, connections, reserved, found_own, resumed=held is not None).run()
@@ -78,18 +79,24 @@ def _still_entering(opportunity: Opportunity, connections: Connections) -> float
     return max(0.0, (until - connections.clock()).total_seconds())
 
 
-def _block(hint: Hint, connections: Connections, opportunity: Opportunity, parts: Sequence[Note | str]) -> str:
-    """Say once what is missing; the next change of the deal, its account or its rows tries again."""
+def _block(
+    hint: Hint,
+    connections: Connections,
+    opportunity: Opportunity,
+    parts: Sequence[Note | str],
+    given_up: Reservation | None = None,
+) -> str:
+    """Say once what is missing; the next change of the deal, its account or its rows tries again.
+
+    `given_up` may have made a referral; without it, what was to be sent never was, and is nobody's base.
+    """
     state, known = opportunity.state, fingerprint(ENGLISH.told(parts))
     line = trail.line(connections, trail.TO_PARTNER_CENTER, "CREATE", False, parts, hint.correlation_id, None)
-    write_back(
-        connections,
-        opportunity,
-        state.but(problem=known, reservation=None, sent=state.sent if opportunity.referral_id else {}),
-        lines=[] if state.problem == known else [line],
-        ok=False,
-        sync_status="blocked",
-    )
+    lines = [] if state.problem == known else [line]
+    if not opportunity.referral_id:
+        state = state.but(attempt=given_up, sent=state.sent if given_up else {})
+    state = state.but(problem=known, reservation=None)
+    write_back(connections, opportunity, state, lines=lines, ok=False, sync_status="blocked")
     return "blocked"
 
 

@@ -23,7 +23,7 @@ from shared.domain.rules import RULES
 from shared.domain.sentences import Note, outcome
 from shared.domain.state import COLUMN, Canonical, SyncState
 from shared.errors import Conflict
-from shared.handlers import customers, related_rows, trail
+from shared.handlers import customers, related_rows, reservations, trail
 from shared.handlers.opportunities import load, write_back
 from shared.messages import Hint
 from shared.ports import PatchOperation
@@ -73,7 +73,11 @@ def create(hint: Hint, connections: Connections, referral: Referral, lead_id: st
 def link(hint: Hint, connections: Connections, opportunity: Opportunity, referral: Referral) -> str:
     """Tie an existing opportunity to the referral that names it; from then on both are merged."""
     terms = connections.terms
-    state = opportunity.state.but(referral_id=referral.id.lower(), engagement_id=referral.engagement_id, sent={})
+    attempt = opportunity.state.attempt
+    sent = opportunity.state.sent if attempt and reservations.made_under(attempt, referral, connections) else {}
+    state = opportunity.state.but(
+        referral_id=referral.id.lower(), engagement_id=referral.engagement_id, attempt=None, sent=sent
+    )
     plan = merge(state, referral, opportunity, terms)
     columns = {**incoming.identity(referral, terms), **incoming.direction(referral, terms)}
     columns |= {**incoming.standing(referral, terms, None), **incoming.changed(plan.to_crm, referral, terms)}

@@ -31,14 +31,15 @@ def reserve(connections: Connections, opportunity: Opportunity) -> tuple[Opportu
     held = opportunity.state.reservation
     if held and held.at + timedelta(seconds=connections.create_lease_s) > connections.clock():
         raise _taken()
+    before = held or opportunity.state.attempt
     found = None if opportunity.referral_id else _search(connections, opportunity)
     name = fingerprint(outgoing.own_body(opportunity, connections.terms).get("name"))
     if opportunity.referral_id:
         sent = opportunity.state.sent
     elif found is None:
         sent = to_be_created(opportunity, connections.terms)
-    elif held and _made_under(held, found, connections):
-        sent, name = opportunity.state.sent, held.name
+    elif before and made_under(before, found, connections):
+        sent, name = opportunity.state.sent, before.name
     else:
         sent = {}
     return _write(connections, opportunity, sent, name), found
@@ -54,7 +55,7 @@ def _search(connections: Connections, opportunity: Opportunity) -> Referral | No
     return next((referral for referral in named if not referral.is_microsofts), None)
 
 
-def _made_under(held: Reservation, referral: Referral, connections: Connections) -> bool:
+def made_under(held: Reservation, referral: Referral, connections: Connections) -> bool:
     """Whether the run of ours that was cut short made it; else what that run was to send is nobody's base.
 
     It was not there before that run, which looked; and once its lease was over nobody creates under it any more.
@@ -77,7 +78,7 @@ def _write(connections: Connections, opportunity: Opportunity, sent: dict[str, S
     if connections.dry_run:
         return opportunity
     reservation = Reservation(at=connections.clock(), run=str(uuid.uuid4()), name=name)
-    state = opportunity.state.but(reservation=reservation, sent=sent)
+    state = opportunity.state.but(reservation=reservation, attempt=None, sent=sent)
     write_back(connections, opportunity, state, sync_status="pending")
     reserved = load(connections, opportunity.id)
     if reserved.state.reservation != reservation:

@@ -9,7 +9,7 @@ from shared.errors import Unavailable
 from shared.handlers import create_cosell_referral_dynamics_365_to_partner_center as flow_2
 from shared.handlers import partner_center_to_dynamics_365 as flow_4
 from shared.messages import Queue
-from tests.bad_input.pair import bench
+from tests.bad_input.pair import Bench, bench
 from tests.contract.deals import deal
 from tests.handlers.test_meanwhile import NEW_VALUE, Died, hint, once, opportunity, row
 
@@ -96,3 +96,44 @@ def test_what_was_never_sent_is_no_base_of_a_deal_that_is_linked_later() -> None
     referral = made.partner_center.create(deal(externalReferenceId=row_id))
     made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-created"), flow_4.handle)
     assert parse(row(made, row_id)[COLUMN]).sent == {}
+
+
+def cut_short_and_given_up(made: Bench, call: str) -> str:
+    """A creation that died around its POST; then the seller closed the opportunity, which cannot be shared any more."""
+    row_id = opportunity(made)
+
+    def dies() -> None:
+        raise Died
+
+    hooks = {"before": "before_call", "after": "after_call"}
+    setattr(made.partner_center, hooks[call], once("partner_center.create", dies))
+    with pytest.raises(Died):
+        flow_2.handle(hint("opportunity", row_id), made.connections)
+    setattr(made.partner_center, hooks[call], lambda _: None)
+    made.clock.advance(made.connections.create_lease_s + 1)
+    made.dataverse.as_user().close_opportunity(row_id, won=False, status=4, activity={"subject": "Lost"})
+    made.deliver(Queue.CREATE_COSELL_REFERRAL, hint("opportunity", row_id), flow_2.handle)
+    assert "OPPORTUNITY_CLOSED" in row(made, row_id)["cosell_audit"]
+    return row_id
+
+
+def test_a_referral_of_ours_that_turns_up_after_its_creation_was_given_up_is_still_ours() -> None:
+    made = bench()
+    row_id = cut_short_and_given_up(made, "after")
+    (referral,) = made.partner_center.documents
+    made.partner_center.edit_in_portal(referral, details__dealValue=NEW_VALUE)
+    made.clock.advance(60)
+    made.dataverse.as_user().update("opportunity", row_id, {"statecode": 0, "statuscode": 1}, None)
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral, "referral-updated"), flow_4.handle)
+    assert row(made, row_id)["estimatedvalue"] == NEW_VALUE
+    assert parse(row(made, row_id)[COLUMN]).attempt is None
+
+
+def test_a_colleagues_that_turns_up_instead_is_not() -> None:
+    made = bench()
+    row_id = cut_short_and_given_up(made, "before")
+    details = {**deal()["details"], "notes": "the colleague's words"}
+    referral = made.partner_center.create(deal(externalReferenceId=row_id, details=details))
+    made.deliver(Queue.PARTNER_CENTER_EVENTS, hint("referral", referral.id, "referral-created"), flow_4.handle)
+    state = parse(row(made, row_id)[COLUMN])
+    assert (state.sent, state.attempt) == ({}, None)
