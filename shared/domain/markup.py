@@ -71,7 +71,7 @@ def _without_tags(text: str) -> str:
 def _without(text: str, start: str, end: str) -> str:
     """The text without what stands between these two; what is not closed stays."""
     kept, rest = [], 0
-    while (begin := text.find(start, rest)) >= 0 and (close := text.find(end, begin + len(start))) >= 0:
+    while (begin := text.find(start, rest)) != -1 and (close := text.find(end, begin + len(start))) != -1:
         kept.append(text[rest:begin])
         rest = close + len(end)
     return "".join((*kept, text[rest:]))

@@ -44,6 +44,8 @@ def _run(kills: Kills, steps: list[Step]) -> int:
             print(f"       {sentence}", flush=True)
     writes = kills.another_look()
     lost, doubled = len(kills.found.lost), len(kills.found.doubled)
+    for one in writes:
+        print(f"     wrote again: {one['method']} {one['path']}")
     print(
         f"{kills.kills} kills, {len(kills.pairs)} deals, {lost} lost, {doubled} doubled, "
         f"{len(writes)} writes in one more comparison; dead for {statistics.median(took):.1f} s (median)"

@@ -147,11 +147,11 @@ def test_what_was_written_to_partner_center_is_remembered_as_both_sides_hold_it(
 
 def test_what_is_never_sent_is_remembered_as_each_side_holds_it() -> None:
     """Partner Center's value as it was, the CRM's as it is: what was written since it was read, else what was read."""
-    row, terms = pairs.opportunity({"cosell_campaigncode": "AUTUMN"}), pairs.terms()
-    changes = (Change(line("campaign_code"), "SPRING", "to be sent"), Change(line("notes"), "there", "joined"))
+    row, terms = pairs.opportunity({"estimatedvalue": Decimal("7.50")}), pairs.terms()
+    changes = (Change(line("deal_value"), "5.00", "to be sent"), Change(line("notes"), "there", "joined"))
     written = (Change(line("notes"), "here", "cut"),)
-    assert left(changes, row, terms, written) == {"campaign_code": ("SPRING", "AUTUMN"), "notes": ("there", "cut")}
-    assert left(changes[:1], row, terms) == {"campaign_code": ("SPRING", "AUTUMN")}
+    assert left(changes, row, terms, written) == {"deal_value": ("5.00", "7.50"), "notes": ("there", "cut")}
+    assert left(changes[:1], row, terms) == {"deal_value": ("5.00", "7.50")}
 
 
 def test_a_change_of_hands_is_never_too_late() -> None:
