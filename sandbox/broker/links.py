@@ -91,4 +91,4 @@ class Incoming(Link):
 
     def accept(self, payload: bytes, message_format: int) -> Described:
         """The outcome of a whole message."""
-        raise NotImplementedError
+        raise NotImplementedError  # a queue's link stores it, a node's link answers it

@@ -120,6 +120,7 @@ class _Creation:
             return _block(
                 self.hint, self.connections, load(self.connections, self.opportunity.id),
                 [f"{problem.code}: {problem.detail or problem.sentence}"],
+                self.opportunity.state.reservation if self.found else None,
             )  # fmt: skip
         except UnknownOutcome:
             raise  # the reservation stays: whoever comes next looks for the referral first

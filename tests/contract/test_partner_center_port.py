@@ -28,19 +28,19 @@ class Bench:
 
     def edit(self, referral_id: str, **details: Any) -> None:
         """The colleague changes members of `details`."""
-        raise NotImplementedError
+        raise NotImplementedError  # the fake's bench and the simulator's each have their way
 
     def invite(self) -> str:
         """Microsoft sends a deal; the id of our referral."""
-        raise NotImplementedError
+        raise NotImplementedError  # the fake's bench and the simulator's each have their way
 
     def accept(self, engagement_id: str, msx_id: str) -> None:
         """Microsoft accepts our invitation."""
-        raise NotImplementedError
+        raise NotImplementedError  # the fake's bench and the simulator's each have their way
 
     def later(self) -> datetime:
         """A moment after everything written so far and before everything to come."""
-        raise NotImplementedError
+        raise NotImplementedError  # the fake's bench and the simulator's each have their way
 
 
 @dataclass

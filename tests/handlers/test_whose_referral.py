@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.domain.state import COLUMN, SyncState, parse
-from shared.errors import Unavailable
+from shared.errors import DataProblem, SyncError, Unavailable
 from shared.handlers import create_cosell_referral_dynamics_365_to_partner_center as flow_2
 from shared.handlers import partner_center_to_dynamics_365 as flow_4
 from shared.messages import Queue
@@ -62,13 +62,14 @@ def test_a_referral_of_ours_that_was_found_late_and_twice_is_still_ours() -> Non
     assert row(made, row_id)["estimatedvalue"] == NEW_VALUE
 
 
-def test_a_referral_of_ours_that_could_not_be_linked_at_once_is_still_ours() -> None:
-    """The CRM was down for the link; what somebody changed in Partner Center since then is brought over."""
+@pytest.mark.parametrize("error", [Unavailable, DataProblem])
+def test_a_referral_of_ours_that_could_not_be_linked_at_once_is_still_ours(error: type[SyncError]) -> None:
+    """The CRM was down for the link, or refused it; what somebody changed in Partner Center since then comes over."""
     made = bench()
     row_id = opportunity(made)
 
     def down() -> None:
-        raise Unavailable("DV_UNAVAILABLE", "Dynamics 365 failed.")
+        raise error("DV_FAILED", "Dynamics 365 failed.")
 
     def created() -> None:
         made.dataverse.before_call = once("dataverse.update", down)
