@@ -247,6 +247,14 @@ def test_the_request_limit_is_a_sliding_window(crm: Crm) -> None:
     assert crm.api("GET", "/WhoAmI").status_code == 200
 
 
+def test_requests_counted_before_a_reset_do_not_count_after_it(crm: Crm) -> None:
+    crm.sim("POST", "/clock", {"advance_s": 86_400})
+    crm.api("GET", "/WhoAmI")
+    crm.sim("POST", "/reset")
+    crm.sim("PUT", "/switches", {"requests_per_window": 3, "window_s": 300})
+    assert crm.api("GET", "/WhoAmI").headers["x-ms-ratelimit-burst-remaining-xrm-requests"] == "2"
+
+
 def test_another_users_edit_gets_in_between(crm: Crm) -> None:
     row_id = crm.opportunity(name="Mine", description="Before")
     read = crm.get(f"/opportunities({row_id})")
