@@ -164,12 +164,10 @@ def test_doubled_members_in_a_dataverse_message() -> None:
 
 
 def test_mutants_of_the_state_column_are_read() -> None:
-    known = pairs.terms()
-    full = pairs.in_step(pairs.referral(), pairs.opportunity(), known).but(
-        told={"A": "b"}, terminal_since=pairs.NOW, etag='"1"', problem="x"
-    )
+    known, referral, row = pairs.terms(), pairs.referral(), pairs.opportunity()
+    full = pairs.in_step(referral, row, known).but(told={"A": "b"}, terminal_since=pairs.NOW, etag='"1"', problem="x")
     document = json.loads(full.to_json())
     for mutant in _mutants(document, 200, "P15/state"):
         state = parse(json.dumps(mutant))
-        merge(state, pairs.referral(), pairs.opportunity(), known)
+        merge(state, referral, row, known)
         assert parse(state.to_json()) == state

@@ -6,7 +6,7 @@ until a test changes one of them. People and companies are invented.
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -145,11 +145,13 @@ DOCUMENT: dict[str, Any] = {
     "registrations": [],
 }  # fmt: skip
 """The own referral of a co-sell deal we created; the shape of the vendor's newest example, invented data."""
+_AS_TEXT = json.dumps(DOCUMENT)
+"""Read again for each copy: that is many times faster than copying."""
 
 
 def document(changes: Dictionary[str, Any] | None = None) -> dict[str, Any]:
     """The referral's JSON with the members at these dotted paths replaced."""
-    made = copy.deepcopy(DOCUMENT)
+    made: dict[str, Any] = json.loads(_AS_TEXT)
     for path, value in (changes or {}).items():
         *parents, last = path.split(".")
         holder = made
