@@ -11,7 +11,7 @@ from shared.dry_run import DryDataverse, DryPartnerCenter
 from shared.handlers import dynamics_365_to_partner_center as flow_5
 from shared.messages import Hint
 from tests.chaos.world import World
-from tests.handlers.test_sweep import Town
+from tests.handlers.town import Town
 
 
 def test_a_change_of_a_linked_deal_is_told_and_the_message_is_done() -> None:

@@ -19,7 +19,7 @@ from admin.reconcile import Counter
 from shared.app import App
 from shared.handlers.sweep import Compared
 from tests.chaos.world import World
-from tests.handlers.test_sweep import TO_CRM, TO_PC, Town
+from tests.handlers.town import TO_CRM, TO_PC, Town
 
 SUM = re.compile(r"(\d+) compared, (\d+) in step, (\d+) with a difference, (\d+) hinted, \d+ s\.")
 

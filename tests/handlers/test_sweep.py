@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -14,112 +14,15 @@ import pytest
 
 from shared.connections import Connections
 from shared.domain.referral import Referral
-from shared.domain.row import Lookup
 from shared.domain.state import COLUMN, Reservation, parse
-from shared.errors import Throttled
 from shared.handlers import reminders, sweep
-from shared.handlers.sweep import Compared, Sum
-from shared.messages import Hint, Queue
+from shared.handlers.sweep import Compared
+from shared.messages import Queue
 from shared.ports import PartnerCenter
-from tests.chaos.world import World
 from tests.contract.deals import deal, invitation
+from tests.handlers.town import HELP, TO_CRM, TO_PC, Town
 
-HELP, VISIBLE, NOT_VISIBLE = 100000003, 100000001, 100000000
 OPEN, ON_HOLD, ACTIVE, DISQUALIFIED = 0, 2, 1, 2
-TO_CRM, TO_PC = Queue.PARTNER_CENTER_EVENTS, Queue.DYNAMICS_365_TO_PARTNER_CENTER
-
-
-@dataclass
-class Town:
-    """A system with a pair of each kind, in step and at rest."""
-
-    world: World
-
-    def __post_init__(self) -> None:
-        self.crm, self.center = self.world.dataverse.as_user(), self.world.center
-        self.private = self.share(visibility=NOT_VISIBLE)
-        self.shared = self.share()
-        self.co_sell = self.share(help_option=HELP)
-        self.blocked = self.share(country="Norge")
-        self.won = self.share()
-        self.inbound = self.center.invite(deal(externalReferenceId=None)).id
-        self.lead = self.center.invite(deal(externalReferenceId=None), lead=True).id
-        self.rest()
-        self.crm.close_opportunity(self.won, won=True, status=3, activity={"subject": "Won"})
-        self.rest()
-        assert self.referral_id(self.co_sell)
-        assert not self.referral_id(self.blocked)
-
-    def share(self, *, country: str = "NO", visibility: int = VISIBLE, help_option: int | None = None) -> str:
-        """A new opportunity of the seller's, complete unless its country is not."""
-        address = {"address1_line1": "Havnegata 12", "address1_city": "Bergen", "address1_country": country}
-        account = Lookup("account", self.crm.create("account", {"name": "Northgate Foods AS", **address}))
-        person = {"firstname": "Ingrid", "lastname": "Solberg", "emailaddress1": "i@northgate.example"}
-        contact = self.crm.create("contact", {**person, "telephone1": "+47 55 01 02 03", "parentcustomerid": account})
-        values: dict[str, Any] = {
-            "name": "Cold chain",
-            "estimatedvalue": Decimal(50000),
-            "estimatedclosedate": self.world.clock().date() + timedelta(days=90),
-            "parentaccountid": account,
-            "parentcontactid": Lookup("contact", contact),
-            "cosell_referralvisibility": visibility,
-            "cosell_howcanmicrosofthelp": help_option,
-            "cosell_syncwithpartnercenter": True,
-        }
-        row_id = self.crm.create("opportunity", {name: value for name, value in values.items() if value is not None})
-        self.add_solution(row_id, "SOL-70412-KQX")
-        return row_id
-
-    def add_solution(self, row_id: str, key: str) -> None:
-        parent = Lookup("opportunity", row_id)
-        self.crm.create("cosell_microsoftsolution", {"cosell_solutionid": key, "cosell_opportunityid": parent})
-
-    def edit(self, row_id: str, **values: Any) -> None:
-        self.crm.update("opportunity", row_id, values, None)
-
-    def row(self, row_id: str) -> dict[str, Any]:
-        return self.world.dataverse.rows.all("opportunity")[row_id]
-
-    def referral_id(self, row_id: str) -> str:
-        return str(self.row(row_id).get("cosell_referralidentifier") or "")
-
-    def engagement(self, row_id: str) -> str:
-        return str(self.row(row_id)["cosell_engagementidentifier"])
-
-    def opportunity_of(self, referral_id: str) -> str:
-        rows = self.world.dataverse.rows.equal("opportunity", "cosell_referralidentifier", referral_id)
-        return next(iter(rows))
-
-    def lead_row(self) -> str:
-        return next(iter(self.world.dataverse.rows.all("lead")))
-
-    def rest(self) -> None:
-        self.world.drain()
-        self.world.clock.advance(1200)
-        self.world.drain()
-
-    def unheard(self, deed: Callable[[], object]) -> None:
-        """Do something of which no event tells."""
-        self.world.feeds.deaf = True
-        deed()
-        self.world.feeds.deaf = False
-        self.world.clock.advance(1200)
-
-    def sweep(self, **options: Any) -> tuple[Sum, list[tuple[str, str]]]:
-        """What it found, and its hints as queue and id."""
-        sent: list[tuple[str, str]] = []
-        found = sweep.handle(self.world.connections, timedelta(days=3650), **options)
-        for queue in (TO_CRM, TO_PC, Queue.MICROSOFT_REFERRAL_UPDATES, Queue.CREATE_COSELL_REFERRAL):
-            sent += [(queue, hint.row_id) for hint in self.world.queues.hints(queue)]
-        return found, sent
-
-    def writes(self) -> int:
-        return len(self.world.journal.writes)
-
-
-@pytest.fixture
-def town() -> Town:
-    return Town(World())
 
 
 NIGHT = pytest.mark.parametrize("night", [False, True], ids=["window", "night"])
@@ -365,61 +268,3 @@ def test_a_dry_run_says_which_pair_differs_in_what_and_sends_nothing(town: Town)
     (differing,) = (one for one in seen if one.work)
     assert (differing.referral_id, differing.opportunity_id) == (town.referral_id(town.private), town.private)
     assert "/details/dealValue" in differing.work[0].differs
-
-
-def test_a_hundred_pairs_cost_a_handful_of_calls(town: Town) -> None:
-    for _ in range(40):
-        town.share()
-    town.rest()
-    town.world.dataverse.counts.clear()
-    town.center.counts.clear()
-    found, hints = town.sweep(all_open_deals=True)
-    assert (found.compared, hints) == (47, [])
-    assert town.center.counts.total() <= 5
-    assert town.world.dataverse.counts.total() <= 8
-
-
-def test_a_sweep_that_is_told_to_wait_has_sent_what_it_found(town: Town) -> None:
-    """The hints go out page by page."""
-    for _ in range(3):
-        town.unheard(lambda: town.center.create(deal(externalReferenceId=None)))
-    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
-
-    def throttled(call: str) -> None:
-        if call == "dataverse.find" and town.world.queues.hints(TO_CRM):
-            raise Throttled("DV_THROTTLED", "Dynamics 365 asked to wait.")
-
-    town.world.dataverse.before_call = throttled
-    with pytest.raises(Throttled):
-        town.sweep()
-    assert len(town.world.queues.hints(TO_CRM)) == 3
-
-
-def test_AT_F11_however_many_changed_no_minute_has_more_calls_than_configured() -> None:
-    """Sixty deals made while nobody listened, at eighty calls a minute: one call after the other, for some minutes."""
-    world, limit = World(), 80
-    world.feeds.deaf = True
-    made = [world.center.create(deal(externalReferenceId=None)).id for _ in range(60)]
-    world.feeds.deaf = False
-    called: list[float] = []
-    world.center.before_call = lambda _: called.append(world.clock.monotonic())
-    found = sweep.handle(world.connections, timedelta(hours=2))
-    assert (found.compared, found.hinted) == (60, 60)
-    world.drain()
-    assert all(world.dataverse.rows.equal("opportunity", "cosell_referralidentifier", one) for one in made)
-    assert world.parked == []
-    assert len(called) > 2 * limit
-    for index, first in enumerate(called):
-        assert sum(1 for at in called[index : index + limit + 1] if at < first + 60 - 1e-6) <= limit
-    world.clock.advance(1200)
-    assert sweep.handle(world.connections, timedelta(hours=2)).differing == 0
-
-
-def test_two_sweeps_within_a_minute_are_one(town: Town) -> None:
-    town.unheard(lambda: town.edit(town.private, estimatedvalue=Decimal(65000)))
-    town.sweep()
-    assert len(town.sweep()[1]) == 1
-    hint = town.world.queues.hints(TO_PC)[0]
-    assert hint.message_id(TO_PC) == Hint.model_validate(
-        {**hint.model_dump(), "correlation_id": uuid.uuid4()}
-    ).message_id(TO_PC)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.chaos.world import World
-from tests.handlers.test_sweep import Town
+from tests.handlers.town import Town
 
 
 @pytest.mark.parametrize("value", [50000, 61000], ids=["Microsoft's record alone", "both records"])
