@@ -223,7 +223,8 @@ def _end_the_wait(receiver: ServiceBusReceiver, now: bool) -> None:
 
     The SDK has no call for this either: its own `close` is for the thread that receives.
     """
-    receiver._handler._shutdown = now
+    if receiver._handler is not None:  # it is while the connection lasts
+        receiver._handler._shutdown = now
 
 
 def _lock_left_s(message: ServiceBusReceivedMessage) -> float:
