@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.authority import private_key
 from sandbox.layout import Layout
 
 KEY_ID = "sandbox-1"
@@ -151,10 +151,7 @@ def unverified_client_id(authorization: str) -> str | None:
 @lru_cache(maxsize=4)
 def signing_key(path: Path) -> rsa.RSAPrivateKey:
     """The token key; read once per process, since it never changes in a state directory."""
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{path} holds no RSA key; delete the state directory and start again")
-    return key
+    return private_key(path, path.read_bytes())
 
 
 def _claims(raw: dict[str, Any]) -> Claims:
