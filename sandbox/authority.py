@@ -51,10 +51,15 @@ def ensure(layout: Layout) -> None:
 def load_signer(path: Path) -> Signer:
     """Certificate and key from one PEM file."""
     pem = path.read_bytes()
-    key = serialization.load_pem_private_key(pem, password=None)
+    return Signer(x509.load_pem_x509_certificate(pem), private_key(path, pem))
+
+
+def private_key(path: Path, pem: bytes) -> rsa.RSAPrivateKey:
+    """The RSA key in a file of ours; whether its numbers are primes is not tried again, which takes 50 ms a key."""
+    key = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError(f"{path} holds no RSA key; delete the state directory and start again")
-    return Signer(x509.load_pem_x509_certificate(pem), key)
+    return key
 
 
 def issue_webhook_signer(layout: Layout, *, expired: bool = False, foreign: bool = False) -> Signer:

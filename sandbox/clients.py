@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 
 from sandbox.layout import Layout
+from sandbox.loopback import Loopback
 
 SOLUTION_ID = "SOL-12345-ABC"
 HELP_PROOF_OF_CONCEPT = 100000003
@@ -61,10 +62,7 @@ def _words(answer: requests.Response) -> str:
 
 def connection(layout: Layout) -> requests.Session:
     """An HTTP session that trusts the sandbox's authority and nothing of the surrounding environment."""
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = str(layout.ca_bundle)
-    return session
+    return Loopback(layout.ca_bundle)
 
 
 class _Api:
@@ -189,9 +187,9 @@ class PartnerCenterPortal(_Api):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout, f"{layout.partner_center_url}/_sim")
 
-    def referrals(self) -> list[dict[str, Any]]:
-        """Every referral, Microsoft's included."""
-        found: list[dict[str, Any]] = self.send("GET", "/referrals").json()
+    def referrals(self, **wanted: str) -> list[dict[str, Any]]:
+        """Every referral, Microsoft's included; or those with these values only, by property."""
+        found: list[dict[str, Any]] = self.send("GET", f"/referrals?{urlencode(wanted)}").json()
         return found
 
     def referral(self, referral_id: str) -> dict[str, Any]:
@@ -201,11 +199,11 @@ class PartnerCenterPortal(_Api):
 
     def engagement(self, engagement_id: str) -> list[dict[str, Any]]:
         """The partner's and Microsoft's referral of one deal."""
-        return [referral for referral in self.referrals() if referral["engagementId"] == engagement_id]
+        return self.referrals(engagementId=engagement_id)
 
     def of_opportunity(self, opportunity_id: str) -> list[dict[str, Any]]:
         """The partner's referrals that carry this CRM id; one, when all is well."""
-        return [referral for referral in self.referrals() if referral.get("externalReferenceId") == opportunity_id]
+        return self.referrals(externalReferenceId=opportunity_id)
 
     def inbound(self, **values: Any) -> dict[str, Any]:
         """Microsoft sends a deal; the partner's new referral. What `values` leave out comes from an example deal.

@@ -104,6 +104,7 @@ def serve(app: ASGIApp, layout: Layout, part: str) -> None:
         "ssl_keyfile": str(layout.server_key),
         "timeout_keep_alive": 120,  # longer than the clients' pools, or they would meet closed connections
         "timeout_graceful_shutdown": 2,
+        "proxy_headers": False,
     }
     config = uvicorn.Config(
         app, http=_DroppingProtocol, ws="none", log_level="warning", access_log=False, server_header=False, **settings

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.authority import private_key
 from sandbox.layout import Layout
 
 KEY_ID = "sandbox-1"
@@ -107,16 +107,8 @@ def check_token(layout: Layout, authorization: str, audience: str | Sequence[str
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenRefused("missing", "The request has no bearer token.")
-    public_key = signing_key(layout.token_key).public_key()
     try:
-        # Time and audience are checked below: time by the simulator's clock, audience with its own sentence.
-        raw: dict[str, Any] = jwt.decode(
-            token.strip(),
-            public_key,
-            algorithms=["RS256"],
-            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
-        )
-        claims = _claims(raw)
+        claims = _signed_claims(token.strip(), layout.token_key)
     except jwt.InvalidSignatureError as error:
         raise TokenRefused("signature", "The access token's signature is not valid.") from error
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
@@ -129,6 +121,22 @@ def check_token(layout: Layout, authorization: str, audience: str | Sequence[str
     return claims
 
 
+@lru_cache(maxsize=256)
+def _signed_claims(token: str, key: Path) -> Claims:
+    """What a token with a valid signature says, kept by its text: the same text has the same signature and claims.
+
+    Time and audience are the caller's: time by the simulator's clock, audience with its own sentence.
+    """
+    raw: dict[str, Any] = jwt.decode(
+        token,
+        signing_key(key).public_key(),
+        algorithms=["RS256"],
+        options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
+    )
+    return _claims(raw)
+
+
+@lru_cache(maxsize=256)
 def unverified_client_id(authorization: str) -> str | None:
     """The client id a bearer token claims, for the request log only."""
     _, _, token = authorization.partition(" ")
@@ -143,10 +151,7 @@ def unverified_client_id(authorization: str) -> str | None:
 @lru_cache(maxsize=4)
 def signing_key(path: Path) -> rsa.RSAPrivateKey:
     """The token key; read once per process, since it never changes in a state directory."""
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{path} holds no RSA key; delete the state directory and start again")
-    return key
+    return private_key(path, path.read_bytes())
 
 
 def _claims(raw: dict[str, Any]) -> Claims:

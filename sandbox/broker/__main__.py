@@ -82,6 +82,7 @@ async def _run(layout: Layout, options: argparse.Namespace) -> None:
             Admin(broker).app(),
             lifespan="off",
             log_config=None,
+            proxy_headers=False,
             timeout_keep_alive=120,  # longer than a client keeps a connection, as the simulators do
             timeout_graceful_shutdown=1,
         )

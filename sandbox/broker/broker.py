@@ -93,7 +93,8 @@ class Broker:
                 self.failure.set_exception(error)
             return
         for connection in self._writers:
-            self._write(connection)
+            if connection.out or connection.doomed:
+                self._write(connection)
         self._set_timer()
         self._turned.set()
         self._turned = asyncio.Event()

@@ -65,7 +65,8 @@ def application(layout: Layout) -> Starlette:
             )
         body = await request.body()
         response = api.answer(env, _api_request(request, body, user, is_connector=is_connector), limits)
-        outbox.wake()
+        if request.method != "GET":
+            outbox.wake()
         return _http(response)
 
     @asynccontextmanager

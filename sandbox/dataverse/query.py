@@ -49,14 +49,13 @@ def entity(env: Environment, table: Table, row: Row, options: Options, prefer: P
 def selected(env: Environment, table: Table, options: Options) -> dict[str, Column]:
     """Property name → column; 400 for a name the table does not have."""
     now = env.now().timestamp()
-    readable = {c.property_name: c for c in table.columns.values() if c.readable and c.visible_at <= now}
     if options.select is None:
-        return readable
+        return {c.property_name: c for c in table.columns.values() if c.readable and c.visible_at <= now}
     chosen: dict[str, Column] = {}
     for name in options.select:
         # A lookup may be selected by its column name; it is shown under its property name all the same.
-        column = readable.get(name) or readable.get(f"_{name}_value")
-        if column is None:
+        column = table.column_of_property(name) or table.columns.get(name)
+        if column is None or not column.readable or column.visible_at > now:
             raise errors.unknown_property(table.name, name)
         chosen[column.property_name] = column
     return chosen

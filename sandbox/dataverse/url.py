@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.dataverse import errors
@@ -123,7 +124,7 @@ def _options(system: Mapping[str, str]) -> Options:
         orderby=tuple(_orders(system.get("orderby", ""))),
         top=_number(system["top"]) if "top" in system else None,
         count=system.get("count", "false").lower() == "true",
-        expand=tuple(_expands(system.get("expand", ""))),
+        expand=_expands(system.get("expand", "")),
         skiptoken=system.get("skiptoken"),
         deltatoken=system.get("deltatoken"),
         given=frozenset(system),
@@ -142,7 +143,13 @@ def _orders(text: str) -> Iterator[tuple[str, bool]]:
         yield name, direction.strip() == "desc"
 
 
-def _expands(text: str) -> Iterator[tuple[str, Options]]:
+@lru_cache(maxsize=256)
+def _expands(text: str) -> tuple[tuple[str, Options], ...]:
+    """Kept by their text, which a client repeats with every read; what cannot be read is not kept."""
+    return tuple(_each_expand(text))
+
+
+def _each_expand(text: str) -> Iterator[tuple[str, Options]]:
     for part in split(text, ","):
         if not part.strip():
             continue

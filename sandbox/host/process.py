@@ -148,6 +148,7 @@ def _server(front: HttpFront, grace_s: float) -> _Server:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=120,  # about as long as the real host's Kestrel
         timeout_graceful_shutdown=max(1, round(grace_s)),
     )

@@ -35,8 +35,10 @@ class Portal:
         ]
 
     async def list(self, request: Request) -> Response:
-        """Everything, Microsoft's records included, without the quirks of form."""
-        return JSONResponse([render(self._deals.layout, one, Quirks()) for one in self._deals.store.referrals()])
+        """All, Microsoft's included, without the quirks of form; `?engagementId=` those with this value only."""
+        wanted = request.query_params.items()
+        chosen = [one for one in self._deals.store.referrals() if all(one.get(name) == value for name, value in wanted)]
+        return JSONResponse([render(self._deals.layout, one, Quirks()) for one in chosen])
 
     async def read(self, request: Request) -> Response:
         return self._answer(self._find(request))

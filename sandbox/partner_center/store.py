@@ -1,7 +1,8 @@
 """Everything Partner Center must not forget, in SQLite: referrals, settings, events and delivery attempts.
 
-A copy of the referrals is kept in memory, since one process owns the file; a write is in the file before its answer
-leaves, so SIGKILL loses nothing. Documents handed out are shared: copy before changing, then `write`. Knows no rules.
+A copy of referrals and settings is kept in memory, since one process owns the file; a write is in the file before its
+answer leaves, so SIGKILL loses nothing. Documents handed out are shared: copy before changing, then `write`. Knows no
+rules.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class Store:
         self._versions: defaultdict[str, deque[tuple[datetime | None, Document]]] = defaultdict(
             lambda: deque(maxlen=_KEPT_VERSIONS)
         )
+        self._settings: dict[str, str] = {
+            row["name"]: row["value"] for row in self._database.execute("SELECT name, value FROM settings")
+        }
         for row in self._database.execute("SELECT document FROM referrals ORDER BY rowid"):
             self._remember(json.loads(row["document"]), None)
 
@@ -69,6 +73,7 @@ class Store:
         with self.transaction():
             for table in ("referrals", "settings", "events", "deliveries"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are the four above
+        self._settings.clear()
         self._documents.clear()
         self._engagements.clear()
         self._versions.clear()
@@ -123,13 +128,13 @@ class Store:
     # settings -------------------------------------------------------------------------------------------------------
     def setting(self, name: str) -> Any:
         """The stored JSON value, or None."""
-        row = self._database.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row["value"])
+        return json.loads(self._settings.get(name, "null"))
 
     def set_setting(self, name: str, value: Any) -> None:
+        self._settings[name] = json.dumps(value)
         self._database.execute(
             "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (name, json.dumps(value)),
+            (name, self._settings[name]),
         )
 
     def next_number(self, name: str) -> int:

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 from shared.clients import batch, failures, wire
 from shared.clients.failures import Vendor
@@ -88,6 +89,20 @@ class Session(requests.Session):
         kwargs.setdefault("timeout", TIMEOUT)
         kwargs.setdefault("allow_redirects", False)
         return super().request(method, url, *args, **kwargs)
+
+    def exchange(self, method: str, url: str, headers: Mapping[str, str], data: bytes | None) -> requests.Response:
+        """One request to a percent-encoded address, without what requests does to others first.
+
+        It would take the address apart and encode it again, character by character, which for a read that names all its
+        columns takes longer than sending it.
+        """
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url = method, url
+        prepared.prepare_headers(CaseInsensitiveDict(self.headers, **headers))
+        prepared.prepare_body(data, None)
+        response = self.get_adapter(url).send(prepared, timeout=TIMEOUT, verify=self.verify or True)
+        response.content  # noqa: B018 - read to its end, so that the connection is free again
+        return response
 
 
 class HttpClient:
@@ -188,7 +203,7 @@ class HttpClient:
         sent["Authorization"] = f"Bearer {token}"
         with self._limiter.slot(call.calls, call.patience_s):
             try:
-                response = self._session.request(call.method, self.base_url + call.path, headers=sent, data=call.data)
+                response = self._session.exchange(call.method, self.base_url + call.path, sent, call.data)
             except requests.RequestException as error:
                 failure = failures.from_exception(error, self.vendor, repeatable=call.repeatable)
                 # The exception holds the request and thus the token: it must not travel with ours.

@@ -12,13 +12,16 @@ pytest.register_assert_rewrite("tests.acceptance.world")
 from tests.acceptance.profiles import LIMITED, profile_of, settings_of  # noqa: E402 - after rewriting was asked for
 from tests.acceptance.world import World, Worlds  # noqa: E402
 
+LONG = ("test_at_replayed.py", "test_p3_real_kills.py")
+"""Modules of the plain world that run beside the variants, in one of their own, so that both halves take as long."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """By world, each on one worker only, so that it starts once: the plain one of `extended` here, the others there."""
     ours = [item for item in items if "tests/acceptance/" in item.nodeid]
     worlds = {item: (profile_of(item), sorted(settings_of(item).items())) for item in ours}
     for item, world in worlds.items():
-        kind = "plain" if world == ("extended", []) else "variants"
+        kind = "plain" if world == ("extended", []) and item.path.name not in LONG else "variants"
         item.add_marker(pytest.mark.xdist_group(f"acceptance-{kind}"))
     in_order = iter(sorted(ours, key=worlds.__getitem__))  # those of one world stay as they were
     items[:] = [next(in_order) if item in worlds else item for item in items]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared.clients.http import HttpClient, correlation
+from shared.clients.http import HttpClient, Session, correlation
 from shared.clients.limiter import Limiter
 from shared.clients.partner_center import PARTNER_CENTER
 from shared.clients.wire import read_problem
@@ -73,6 +73,28 @@ def client(url: str, *, tokens: Tokens | None = None, concurrency: int = 4) -> H
 
 
 # what is sent ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "data"),
+    [
+        ("GET", "/", {}, None),
+        ("GET", "/x('a%2Fb')?$filter=name%20eq%20'%C3%84%2B1'&$select=a,b", {"accept": "application/json"}, None),
+        ("POST", "/x", {}, None),
+        ("PATCH", "/x?a=%2C", {"If-Match": 'W/"1"', "Content-Type": "application/json"}, '{"a":"ä"}'.encode()),
+    ],
+)
+def test_an_exchange_is_what_requests_would_make_of_it(
+    method: str, path: str, sent: dict[str, str], data: bytes | None
+) -> None:
+    session = Session(None)
+    with ScriptedServer() as server:
+        theirs = session.request(method, server.url + path, headers=sent, data=data)
+        ours = session.exchange(method, server.url + path, sent, data)
+        first, second = ({**vars(asked), "at": 0} for asked in server.asked)
+    assert first == second
+    assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
+    session.close()
+
+
 def test_a_call_carries_token_ids_and_exact_numbers() -> None:
     tokens = Tokens()
     with ScriptedServer(OK) as server:

@@ -169,6 +169,7 @@ def test_the_session_of_every_client_takes_nothing_from_the_environment(
     session = Session(None)
     with trapped_network(port(server)) as attempts:
         assert session.get(f"{server.url}/x").ok
+        assert session.exchange("GET", f"{server.url}/x", {}, None).ok
     assert attempts == []
     session.close()
 
