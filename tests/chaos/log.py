@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import Self
+from typing import Any, Self
 
 from shared.telemetry import Redaction
 from tests.chaos import canaries
 from tests.chaos.journal import Journal
 
 _KEPT = 400
+_UNREAD = ("_srcfile", "logThreads", "logMultiprocessing", "logProcesses", "logAsyncioTasks")
+"""What `logging` finds out for every line, half of its work, unless these say not to; nobody reads it here."""
 
 
 class Log(logging.Handler):
@@ -22,10 +24,22 @@ class Log(logging.Handler):
         self._logger = logging.getLogger("cosell")
         self._level = self._logger.level
         self._inside = 0
+        self._unread: dict[str, Any] = {}
         self._redaction = Redaction()
         self.lines: deque[str] = deque(maxlen=_KEPT)
         self.count = 0
         self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the lock of a handler: there is one thread."""
+        self.emit(record)
+        return True
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the formatter does, which looks for more than stands in these lines."""
+        if record.exc_info or record.exc_text:
+            return super().format(record)
+        return f"{record.name} {record.levelname} {record.getMessage()}"
 
     def emit(self, record: logging.LogRecord) -> None:
         self.count += 1
@@ -41,6 +55,7 @@ class Log(logging.Handler):
     def __enter__(self) -> Self:
         self._inside += 1
         if self._inside == 1:
+            self._unread = _said_of_a_line(dict.fromkeys(_UNREAD))
             self._level = self._logger.level
             self._logger.setLevel(logging.INFO)
             self._logger.propagate = False
@@ -53,3 +68,12 @@ class Log(logging.Handler):
             self._logger.removeHandler(self)
             self._logger.propagate = True
             self._logger.setLevel(self._level)
+            _said_of_a_line(self._unread)
+
+
+def _said_of_a_line(switches: dict[str, Any]) -> dict[str, Any]:
+    """Sets these switches of `logging`; as they were before."""
+    before = {name: getattr(logging, name) for name in switches}
+    for name, value in switches.items():
+        setattr(logging, name, value)
+    return before
