@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 import requests
@@ -72,21 +73,21 @@ class Call:
     conditional: bool = False
     """Carries a version of the row or referral."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.port}.{self.method}"
 
-    @property
+    @cached_property
     def repeatable(self) -> bool:
         """Whether a second call is harmless, as `shared.clients.http` sees it."""
         return self.port == "queues" or self.method in _READS | {"delete"} or self.updates
 
-    @property
+    @cached_property
     def quick(self) -> bool:
         """Whether the client below the port tries again at once."""
         return self.method in _READS or self.updates
 
-    @property
+    @cached_property
     def updates(self) -> bool:
         return self.name == "dataverse.update" or (self.name == "partner_center.patch" and self.conditional)
 
