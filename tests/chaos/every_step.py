@@ -71,11 +71,12 @@ def run(scenario: Scenario, at: int, fault: Fault, mode: str) -> Outcome:
     """The scenario with its `at`-th call failing; then everything works again and must heal."""
     plan = OneCall(at, fault, lasting=mode == "lasting")
     cast, world = _prepared(scenario.name).again(lambda: _world(scenario, plan))
-    plan.on = True
-    cast.play_all(scenario.deeds)
-    world.drain(_MOST_DELIVERIES)
-    plan.on = False
-    return Outcome(plan.method, tuple(dict.fromkeys(_healed(world, plan, by_sweep=scenario.by_sweep))))
+    with world.log:
+        plan.on = True
+        cast.play_all(scenario.deeds)
+        world.drain(_MOST_DELIVERIES)
+        plan.on = False
+        return Outcome(plan.method, tuple(dict.fromkeys(_healed(world, plan, by_sweep=scenario.by_sweep))))
 
 
 def _world(scenario: Scenario, plan: Plan | None = None) -> World:
