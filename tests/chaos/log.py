@@ -43,6 +43,8 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.count += 1
+        if record.exc_info:  # its words are what the redaction is there for; writing a traceback twice takes longer
+            self._redaction.filter(record)
         line = self.format(record)
         if canaries.found(line):  # masking takes longer than the rest of a line; it cannot put a canary in
             self._redaction.filter(record)
