@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,10 @@ class Rows:
 
     def all(self, table: str) -> dict[str, Stored]:
         return self._rows[table]
+
+    def everything(self) -> Iterator[Stored]:
+        """The rows of all tables; a row is never changed, only replaced."""
+        return (row for rows in self._rows.values() for row in rows.values())
 
     def view(self, table: str, row_id: str, columns: Sequence[str]) -> Row:
         """A row that exists, read with these columns and without related rows."""
