@@ -182,7 +182,11 @@ class Random:
 
     def happens(self, what: str) -> bool:
         """Whether something with its own rate happens now; counted."""
-        return self.on and self._hit(what, getattr(self._rates, what))
+        if not self.on:
+            return False
+        hit: bool = self._random.random() < getattr(self._rates, what)
+        self.counts[what] += hit
+        return hit
 
     def kills(self) -> bool:
         return self.happens("kill")
@@ -201,11 +205,6 @@ class Random:
                 return fault, self._lasts(fault)
             point -= rate
         return None
-
-    def _hit(self, what: str, rate: float) -> bool:
-        hit = self._random.random() < rate
-        self.counts[what] += hit
-        return hit
 
     def _lasts(self, fault: Fault) -> float | None:
         """Three in four waits after a 429 are short enough to be waited for in place.

@@ -107,13 +107,19 @@ class Rows:
         return index.get(comparable(value), set())
 
     def candidates(self, table: str, where: Sequence[Condition]) -> Iterable[str]:
-        """Ids of rows among which are all that meet the conditions: by an index where one of them allows it."""
+        """Ids of rows among which are all that meet the conditions: the fewest that an index knows of."""
+        found: Iterable[str] | None = None
+        fewest = len(self._rows[table]) + 1
         for condition in where:
             if condition.operator == "eq":
-                return self.equal(table, condition.column, condition.value)
-            if condition.operator == "in":
-                return set().union(*(self.equal(table, condition.column, value) for value in condition.value))
-        return self._rows[table].keys()
+                ids = self.equal(table, condition.column, condition.value)
+            elif condition.operator == "in":
+                ids = set().union(*(self.equal(table, condition.column, value) for value in condition.value))
+            else:
+                continue
+            if len(ids) < fewest:
+                found, fewest = ids, len(ids)
+        return self._rows[table].keys() if found is None else found
 
 
 def etag_of(row: Stored) -> str:
