@@ -50,10 +50,11 @@ class Host:
     _running: list[_Delivery] = field(default_factory=list)
     _main: greenlet = field(default_factory=getcurrent)
     _goes_on: Callable[[], bool] = _not_at_all
+    """Whether a delivery that comes to a port call may decide about the next step."""
     _next: _Delivery | None = None
-    """Who was chosen by a delivery that has to wait now."""
+    """Who goes on then, when it is another one."""
     _dies: bool = False
-    """What was decided so."""
+    """Whether the process dies then."""
 
     @property
     def running(self) -> int:
@@ -76,12 +77,12 @@ class Host:
     def work(self, goes_on: Callable[[], bool]) -> None:
         """Step by step as long as `goes_on` and there is something to do."""
         self._goes_on = goes_on
-        while goes_on() and self.step():
+        while (self._next is not None or goes_on()) and self._step():
             pass
         self._goes_on = _not_at_all
 
-    def step(self) -> bool:
-        """Run something for one port call, of `work` for more; False when there is nothing to do at this moment."""
+    def _step(self) -> bool:
+        """Run somebody until somebody else is to go on; False when there is nothing to do at this moment."""
         delivery, self._next = self._next, None
         if delivery is None:
             if self._dies or (self._running and self.plan.kills()):

@@ -91,7 +91,7 @@ class Journal:
             self._check_invitation(args[0])
 
     def _check_body(self, call: Call, args: tuple[Any, ...]) -> None:
-        body = args[-1]
+        body = args[0 if call.method == "park" else 1]
         # Of a message its texts, as they stand in its JSON; ids and moments can hold none.
         texts = (body,) if isinstance(body, str) else vars(body).values()
         canary = next((c for text in texts if isinstance(text, str) and (c := canaries.found(text))), None)

@@ -57,7 +57,7 @@ class Log(logging.Handler):
     def __enter__(self) -> Self:
         self._inside += 1
         if self._inside == 1:
-            self._unread = _said_of_a_line(dict.fromkeys(_UNREAD))
+            self._unread = _switched(dict.fromkeys(_UNREAD))
             self._level = self._logger.level
             self._logger.setLevel(logging.INFO)
             self._logger.propagate = False
@@ -70,11 +70,11 @@ class Log(logging.Handler):
             self._logger.removeHandler(self)
             self._logger.propagate = True
             self._logger.setLevel(self._level)
-            _said_of_a_line(self._unread)
+            _switched(self._unread)
 
 
-def _said_of_a_line(switches: dict[str, Any]) -> dict[str, Any]:
-    """Sets these switches of `logging`; as they were before."""
+def _switched(switches: dict[str, Any]) -> dict[str, Any]:
+    """Sets these switches of `logging`; how they stood before."""
     before = {name: getattr(logging, name) for name in switches}
     for name, value in switches.items():
         setattr(logging, name, value)
