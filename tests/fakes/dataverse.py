@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from shared.errors import Conflict, NotFound
@@ -33,6 +34,11 @@ from tests.fakes.dataverse_values import (
 
 APP_USER = "9a3e5c70-5147-f111-bec6-000d3a5b7c21"
 SELLER = "44c7d9b2-1e3a-f011-877b-6045bd0a1e55"
+
+
+@cache
+def _currency_id(code: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, code))
 
 
 class FakeDataverse(Calls):
@@ -60,7 +66,7 @@ class FakeDataverse(Calls):
             values = {"firstname": first, "lastname": last, "internalemailaddress": email, "address1_telephone1": phone}
             self.rows.put("systemuser", row_id, {"systemuserid": row_id, "fullname": f"{first} {last}", **values})
         for code in ("USD", "EUR", "NOK"):
-            row_id = str(uuid.uuid5(uuid.NAMESPACE_OID, code))
+            row_id = _currency_id(code)
             currency = {"currencyname": code, "isocurrencycode": code, "currencyprecision": 2, "statecode": 0}
             self.rows.put("transactioncurrency", row_id, {"transactioncurrencyid": row_id, **currency})
 
@@ -201,7 +207,7 @@ class FakeDataverse(Calls):
         if definition.owned:
             row.setdefault("ownerid", me)
         if definition.currency and row.get("transactioncurrencyid") is None:
-            row["transactioncurrencyid"] = Lookup("transactioncurrency", str(uuid.uuid5(uuid.NAMESPACE_OID, "USD")))
+            row["transactioncurrencyid"] = Lookup("transactioncurrency", _currency_id("USD"))
         self._store(definition, row, values, "Create", {}, frozenset(values))
         return row_id
 
