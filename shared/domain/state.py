@@ -22,7 +22,7 @@ COLUMN = "cosell_syncstate"
 _LONG = 120
 _quoted = json.encoder.encode_basestring
 _encode = lru_cache(maxsize=1024, typed=True)(json.JSONEncoder(ensure_ascii=False).encode)
-"""For lists, which are short, take a hundred times as long as a text, and are met again by each flow and sweep."""
+"""Keeps what it encoded, as nothing else decides: lists are short, and met again by each flow and sweep."""
 
 
 def fingerprint(value: Canonical) -> str | None:
