@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -38,12 +37,12 @@ PARKED_IDS_KEPT = timedelta(days=7)
 """Duplicate detection window of the queue `parked`, the longest there is; the other queues' is ten minutes."""
 
 
-class Reducible(ABC):
+class Reducible:
     """A message that means less than it says: only its essence goes back to a queue."""
 
-    @abstractmethod
     def essence(self) -> str:
         """The message again, without what nobody needs."""
+        raise NotImplementedError
 
 
 class Message(BaseModel):

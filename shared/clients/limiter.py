@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 from shared.errors import Throttled
 
@@ -48,7 +49,10 @@ class Limiter:
         self._capacity = max(1.0, calls_per_minute / 4)
         self._per_second = max(calls_per_minute - self._capacity, 1) / 60
         self._tokens, self._counted_at = self._capacity, now()
-        self._free = threading.BoundedSemaphore(concurrency)
+        self._seats: SimpleQueue[None] = SimpleQueue()
+        """What a call takes and gives back; as many as may be made at once."""
+        for _ in range(concurrency):
+            self._seats.put(None)
         self._lock = threading.Lock()
         self._paused_until = 0.0
         self._strikes = 0
@@ -56,13 +60,15 @@ class Limiter:
     @contextmanager
     def slot(self, calls: int = 1, patience_s: float = PATIENCE_S) -> Iterator[None]:
         """One request, which the host counts as `calls`. `Throttled` when it would wait longer than `patience_s`."""
-        if not self._free.acquire(timeout=_QUEUE_S):
-            raise self._throttled(_QUEUE_S, "BUSY")
+        try:
+            self._seats.get(timeout=_QUEUE_S)
+        except Empty:
+            raise self._throttled(_QUEUE_S, "BUSY") from None
         try:
             self._wait(min(calls, self._capacity), patience_s)
             yield
         finally:
-            self._free.release()
+            self._seats.put(None)
 
     def pause(self, seconds: float | None) -> float:
         """No call starts for `seconds`; None: the vendor named no time, so longer with every refusal in a row."""

@@ -23,6 +23,8 @@ _LONGEST_PAUSE_S = 86_400.0
 def dumps(value: Any) -> str:
     """Compact ASCII JSON. `TypeError` for types without a wire form, `ValueError` for NaN and infinity."""
     match value:
+        case str():
+            return json.dumps(value)
         case Decimal():
             if not value.is_finite():
                 raise ValueError("NaN and infinity have no JSON form")

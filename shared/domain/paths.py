@@ -58,15 +58,17 @@ def _member(value: Any, name: str) -> Any:
 
 @cache
 def _straight(kind: Any, path: str) -> Callable[[Any], Any] | None:
-    """How to come to `path` where all on the way are declared members of models, as on most paths."""
+    """How to come to `path` where all on the way are declared members of models, as on most paths; lists at the end."""
     way: list[str] = []
-    for name, key in _steps(path):
-        field = _attribute(kind, name) if isinstance(kind, type) else None
-        if key or field is None:
+    key = ""
+    for name, wanted in _steps(path):
+        field = _attribute(kind, name) if isinstance(kind, type) and not key else None
+        if field is None:
             return None
         way.append(field)
-        kind = kind.model_fields[field].annotation
-    return attrgetter(".".join(way))
+        key, kind = wanted, kind.model_fields[field].annotation
+    member = attrgetter(".".join(way))
+    return (lambda source: _entry(member(source), key)) if key else member
 
 
 @cache

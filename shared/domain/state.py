@@ -20,14 +20,16 @@ type Canonical = str | int | bool | tuple[str, ...] | None
 
 COLUMN = "cosell_syncstate"
 _LONG = 120
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
+_encode = lru_cache(maxsize=1024, typed=True)(json.JSONEncoder(ensure_ascii=False).encode)
+"""Keeps what it encoded, as nothing else decides: lists are short, and met again by each flow and sweep."""
 
 
 def fingerprint(value: Canonical) -> str | None:
     """A short text that is equal exactly when the values are; None for no value."""
     if value is None or value in ("", ()):
         return None
-    text = _encode(value)
+    text = _quoted(value) if isinstance(value, str) else _encode(value)
     return text if len(text) <= _LONG else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 
 from tests.chaos import invariants
 from tests.chaos.faults import Call, Fault, Plan
@@ -61,21 +62,24 @@ class OneCall:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run: which call failed ("" for none), and what was violated."""
+    """One run: which call failed ("" for none), what was violated, and how many calls there were before it healed."""
 
     method: str
     violations: tuple[str, ...]
+    calls: int
 
 
 def run(scenario: Scenario, at: int, fault: Fault, mode: str) -> Outcome:
     """The scenario with its `at`-th call failing; then everything works again and must heal."""
     plan = OneCall(at, fault, lasting=mode == "lasting")
     cast, world = _prepared(scenario.name).again(lambda: _world(scenario, plan))
-    plan.on = True
-    cast.play_all(scenario.deeds)
-    world.drain(_MOST_DELIVERIES)
-    plan.on = False
-    return Outcome(plan.method, tuple(dict.fromkeys(_healed(world, plan, by_sweep=scenario.by_sweep))))
+    with world.log:
+        plan.on = True
+        cast.play_all(scenario.deeds)
+        world.drain(_MOST_DELIVERIES)
+        plan.on = False
+        violations = tuple(dict.fromkeys(_healed(world, plan, by_sweep=scenario.by_sweep)))
+        return Outcome(plan.method, violations, plan.calls)
 
 
 def _world(scenario: Scenario, plan: Plan | None = None) -> World:
@@ -132,30 +136,19 @@ class Tally:
 
 
 def every_step(scenario: Scenario) -> Tally:
-    """All runs of one scenario."""
+    """All runs of one scenario, and one in which nothing fails."""
     tally = Tally()
-    for fault in FAULTS:
-        for mode in MODES:
-            at = 0
-            while True:
-                at += 1
-                outcome = run(scenario, at, fault, mode)
-                tally.runs += 1
-                if outcome.violations:
-                    tally.failures.append(described(scenario, at, fault, mode, outcome))
-                if not outcome.method:
-                    break
+    for at, fault, mode in ((0, FAULTS[0], MODES[0]), *product(range(1, calls(scenario) + 1), FAULTS, MODES)):
+        outcome = run(scenario, at, fault, mode)
+        tally.runs += 1
+        if outcome.violations or bool(outcome.method) != bool(at):
+            tally.failures.append(described(scenario, at, fault, mode, outcome))
     return tally
 
 
 def calls(scenario: Scenario) -> int:
     """Port calls of the scenario when nothing fails."""
-    plan = OneCall(0, Fault.FAILED, lasting=False)
-    cast, world = _prepared(scenario.name).again(lambda: _world(scenario, plan))
-    plan.on = True
-    cast.play_all(scenario.deeds)
-    world.drain()
-    return plan.calls
+    return run(scenario, 0, FAULTS[0], MODES[0]).calls
 
 
 def described(scenario: Scenario, at: int, fault: Fault, mode: str, outcome: Outcome) -> str:

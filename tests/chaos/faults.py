@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 import requests
@@ -72,21 +73,21 @@ class Call:
     conditional: bool = False
     """Carries a version of the row or referral."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.port}.{self.method}"
 
-    @property
+    @cached_property
     def repeatable(self) -> bool:
         """Whether a second call is harmless, as `shared.clients.http` sees it."""
         return self.port == "queues" or self.method in _READS | {"delete"} or self.updates
 
-    @property
+    @cached_property
     def quick(self) -> bool:
         """Whether the client below the port tries again at once."""
         return self.method in _READS or self.updates
 
-    @property
+    @cached_property
     def updates(self) -> bool:
         return self.name == "dataverse.update" or (self.name == "partner_center.patch" and self.conditional)
 
@@ -181,7 +182,11 @@ class Random:
 
     def happens(self, what: str) -> bool:
         """Whether something with its own rate happens now; counted."""
-        return self.on and self._hit(what, getattr(self._rates, what))
+        if not self.on:
+            return False
+        hit: bool = self._random.random() < getattr(self._rates, what)
+        self.counts[what] += hit
+        return hit
 
     def kills(self) -> bool:
         return self.happens("kill")
@@ -200,11 +205,6 @@ class Random:
                 return fault, self._lasts(fault)
             point -= rate
         return None
-
-    def _hit(self, what: str, rate: float) -> bool:
-        hit = self._random.random() < rate
-        self.counts[what] += hit
-        return hit
 
     def _lasts(self, fault: Fault) -> float | None:
         """Three in four waits after a 429 are short enough to be waited for in place.

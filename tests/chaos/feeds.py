@@ -142,7 +142,7 @@ def _value(value: Any) -> Any:
         return {"__type": f"EntityReference:{_ENTITY}", "LogicalName": value.table, "Id": value.id}
     if isinstance(value, Decimal):
         return {"__type": f"Money:{_ENTITY}", "Value": float(value)}
-    if isinstance(value, datetime | date):
+    if isinstance(value, date):
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(f"{value}T00:00:00+00:00")
         return f"/Date({int(moment.timestamp()) * 1000})/"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -28,6 +28,10 @@ class _Delivery:
     outcome: str = ""
 
 
+def _not_at_all() -> bool:
+    return False
+
+
 @dataclass
 class Host:
     """One process at a time. `run` handles one message; `restart` makes the next process."""
@@ -45,6 +49,12 @@ class Host:
     _ahead: list[Message] = field(default_factory=list)
     _running: list[_Delivery] = field(default_factory=list)
     _main: greenlet = field(default_factory=getcurrent)
+    _goes_on: Callable[[], bool] = _not_at_all
+    """Whether a delivery that comes to a port call may decide about the next step."""
+    _next: _Delivery | None = None
+    """Who goes on then, when it is another one."""
+    _dies: bool = False
+    """Whether the process dies then."""
 
     @property
     def running(self) -> int:
@@ -52,23 +62,47 @@ class Host:
         return len(self._running)
 
     def switch(self) -> None:
-        """Called by the ports: let the scheduler choose who goes on."""
-        if getcurrent() is not self._main:
-            self._main.switch()
+        """Called by the ports: let the scheduler choose who goes on. Half of the time it is who came here."""
+        here = getcurrent()
+        if here is self._main:
+            return
+        if self._goes_on():
+            self._dies = self.plan.kills()
+            self._next = None if self._dies else self._choose()
+            if self._next is not None and self._next.thread is here:
+                self._next = None
+                return
+        self._main.switch()
 
-    def step(self) -> bool:
-        """Run something for one port call; False when there is nothing to do at this moment."""
-        if self._running and self.plan.kills():
-            self.kill()
+    def work(self, goes_on: Callable[[], bool]) -> None:
+        """Step by step as long as `goes_on` and there is something to do."""
+        self._goes_on = goes_on
+        while (self._next is not None or goes_on()) and self._step():
+            pass
+        self._goes_on = _not_at_all
+
+    def _step(self) -> bool:
+        """Run somebody until somebody else is to go on; False when there is nothing to do at this moment."""
+        delivery, self._next = self._next, None
+        if delivery is None:
+            if self._dies or (self._running and self.plan.kills()):
+                self._dies = False
+                self.kill()
+            delivery = self._choose()
+        if delivery is None:
+            return False
+        self._resume(delivery)
+        return True
+
+    def _choose(self) -> _Delivery | None:
+        """Who goes on, perhaps with a message that is taken now; None when there is none."""
         if not self._running or (len(self._running) < self.at_once and self.random.random() < 0.3):
             self._look_ahead()
             if self._ahead:
                 self._start()
             elif not self._running:
-                return False
-        delivery = self.random.choice(self._running) if len(self._running) > 1 else self._running[0]
-        self._resume(delivery)
-        return True
+                return None
+        return self.random.choice(self._running) if len(self._running) > 1 else self._running[0]
 
     def kill(self) -> None:
         """SIGKILL: everything that runs ends where it stands, and its messages come again."""
@@ -81,11 +115,11 @@ class Host:
         self.restart()
 
     def _look_ahead(self) -> None:
-        if len(self._ahead) >= self.window:
-            return
+        room = self.window - len(self._ahead)
         for queue in QUEUES:
-            while len(self._ahead) < self.window and (message := self.queues.receive(queue)):
+            while room > 0 and (message := self.queues.receive(queue)):
                 self._ahead.append(message)
+                room -= 1
 
     def _start(self) -> None:
         place = self.random.randrange(len(self._ahead))

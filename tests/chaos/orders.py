@@ -74,8 +74,7 @@ def outcome(of: History, order: Sequence[Event]) -> tuple[dict[str, Any], list[s
     with world.log:
         for queue, body in order:
             world.queues.put(queue, body)
-            while world.host.step():
-                pass
+            world.host.work(lambda: True)
     world.drain()
     return end_state.of(world), [*world.journal.violations, *invariants.check(world), *invariants.parked(world)]
 

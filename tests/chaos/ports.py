@@ -8,6 +8,7 @@ answer. The quick tries that the product's HTTP client makes below a port are ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +38,12 @@ _CACHED = ("user_id", "columns", "environment_variables")
 """Answered by the real client without a call."""
 _CALLS_PER_MINUTE = {"dataverse": 1000, "partner_center": 80}
 _AT_ONCE = 4
+
+
+@cache
+def _calls(port: str, method: str) -> tuple[Call, Call]:
+    """A call without and with a version; thousands of worlds make the same few."""
+    return Call(port, method), Call(port, method, conditional=True)
 
 
 class Ports:
@@ -83,7 +90,7 @@ class Ports:
         return SimpleNamespace(**methods, **cached)
 
     def _method(self, port: str, method: str, effect: Callable[..., Any]) -> Callable[..., Any]:
-        plain, conditional = Call(port, method), Call(port, method, conditional=True)
+        plain, conditional = _calls(port, method)
         takes_version = (port, method) in (("dataverse", "update"), ("partner_center", "patch"))
 
         def call(*args: Any, **kwargs: Any) -> Any:

@@ -11,12 +11,13 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from shared.errors import Conflict, NotFound
 from shared.ports import Clock, Column, Condition, Lookup, Row, Values
 from tests.fakes.calls import Calls, port_call
-from tests.fakes.dataverse_rows import Change, Rows, Stored, meets, sortable
+from tests.fakes.dataverse_rows import Change, Rows, Stored, etag_of, meets, sortable
 from tests.fakes.dataverse_schema import Definition, environment_variables
 from tests.fakes.dataverse_values import (
     definition_of,
@@ -24,6 +25,7 @@ from tests.fakes.dataverse_values import (
     field_of,
     keep_customer,
     know_columns,
+    known_columns,
     new_state,
     refused,
     stored_value,
@@ -32,6 +34,11 @@ from tests.fakes.dataverse_values import (
 
 APP_USER = "9a3e5c70-5147-f111-bec6-000d3a5b7c21"
 SELLER = "44c7d9b2-1e3a-f011-877b-6045bd0a1e55"
+
+
+@cache
+def _currency_id(code: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, code))
 
 
 class FakeDataverse(Calls):
@@ -59,7 +66,7 @@ class FakeDataverse(Calls):
             values = {"firstname": first, "lastname": last, "internalemailaddress": email, "address1_telephone1": phone}
             self.rows.put("systemuser", row_id, {"systemuserid": row_id, "fullname": f"{first} {last}", **values})
         for code in ("USD", "EUR", "NOK"):
-            row_id = str(uuid.uuid5(uuid.NAMESPACE_OID, code))
+            row_id = _currency_id(code)
             currency = {"currencyname": code, "isocurrencycode": code, "currencyprecision": 2, "statecode": 0}
             self.rows.put("transactioncurrency", row_id, {"transactioncurrencyid": row_id, **currency})
 
@@ -71,7 +78,7 @@ class FakeDataverse(Calls):
         definition = definition_of(table)
         know_columns(table, tuple(columns))
         row = self._existing(table, row_id)
-        return _row(definition, row, columns, self._expanded(definition, row, expand))
+        return self._with_related(definition, row, columns, expand)
 
     @port_call
     def get_many(
@@ -84,7 +91,7 @@ class FakeDataverse(Calls):
         definition = definition_of(table)
         know_columns(table, tuple(columns))
         return {
-            row_id: _row(definition, row, columns, self._expanded(definition, row, expand))
+            row_id: self._with_related(definition, row, columns, expand)
             for row_id in row_ids
             if (row := self.rows.get(table, row_id)) is not None
         }
@@ -109,7 +116,7 @@ class FakeDataverse(Calls):
             name, _, direction = order_by.partition(" ")
             field_of(definition, name)
             found.sort(key=lambda row: sortable(row.get(name)), reverse=direction == "desc")
-        return [_row(definition, row, columns, {}) for row in found[:limit]]
+        return [self.rows.view(table, row[definition.key], columns) for row in found[:limit]]
 
     @port_call
     def create(self, table: str, values: Values, row_id: str | None = None) -> str:
@@ -119,7 +126,7 @@ class FakeDataverse(Calls):
     def update(self, table: str, row_id: str, values: Values, etag: str | None) -> None:
         definition = definition_of(table)
         row = self._existing(table, row_id)
-        if etag is not None and etag != _etag(row):
+        if etag is not None and etag != etag_of(row):
             raise Conflict("DV_VERSION", "The row was changed in Dynamics 365 meanwhile.", "Nothing to do.")
         checked = {name: self._checked(definition, name, value, creating=False) for name, value in values.items()}
         if "statecode" in checked or "statuscode" in checked:
@@ -200,7 +207,7 @@ class FakeDataverse(Calls):
         if definition.owned:
             row.setdefault("ownerid", me)
         if definition.currency and row.get("transactioncurrencyid") is None:
-            row["transactioncurrencyid"] = Lookup("transactioncurrency", str(uuid.uuid5(uuid.NAMESPACE_OID, "USD")))
+            row["transactioncurrencyid"] = Lookup("transactioncurrency", _currency_id("USD"))
         self._store(definition, row, values, "Create", {}, frozenset(values))
         return row_id
 
@@ -262,36 +269,29 @@ class FakeDataverse(Calls):
         return stored_value(definition, field, value)
 
     # reading --------------------------------------------------------------------------------------------------------
+    def _with_related(
+        self, definition: Definition, row: Stored, columns: Sequence[str], expand: Mapping[str, Sequence[str]] | None
+    ) -> Row:
+        view = self.rows.view(definition.name, row[definition.key], columns)
+        if not expand:
+            return view
+        related = {key: self._related(definition, row, key, asked) for key, asked in expand.items()}
+        return Row(view.table, view.id, view.etag, view.values, related)
+
     def _existing(self, table: str, row_id: str) -> Stored:
         row = self.rows.get(table, row_id)
         if row is None:
             raise NotFound("DV_NOT_FOUND", "The row does not exist in Dynamics 365.", "Nothing to do.")
         return row
 
-    def _expanded(
-        self, definition: Definition, row: Stored, expand: Mapping[str, Sequence[str]] | None
-    ) -> dict[str, Row | list[Row] | None]:
-        return {key: self._related(definition, row, key, asked) for key, asked in (expand or {}).items()}
-
     def _related(self, definition: Definition, row: Stored, key: str, columns: Sequence[str]) -> Row | list[Row] | None:
         if column := definition.child_columns.get(key):
             ids = sorted(self.rows.equal(key, column, row[definition.key]))
-            target = definition_of(key)
-            return [_row(target, self.rows.all(key)[child_id], columns, {}) for child_id in ids]
+            return [self.rows.view(key, child_id, columns) for child_id in ids]
         field_of(definition, key)
         lookup = row.get(key)
         if not isinstance(lookup, Lookup) or (key == "ownerid" and lookup.table != "systemuser"):
             return None
-        found = self.rows.get(lookup.table, lookup.id)
-        if found is None:
+        if self.rows.get(lookup.table, lookup.id) is None:
             return None
-        target = definition_of(lookup.table)
-        return _row(target, found, [column for column in columns if column in target.fields], {})
-
-
-def _etag(row: Stored) -> str:
-    return f'W/"{row["versionnumber"]}"'
-
-
-def _row(definition: Definition, row: Stored, columns: Sequence[str], expanded: dict[str, Any]) -> Row:
-    return Row(definition.name, row[definition.key], _etag(row), {name: row.get(name) for name in columns}, expanded)
+        return self.rows.view(lookup.table, lookup.id, known_columns(lookup.table, tuple(columns)))

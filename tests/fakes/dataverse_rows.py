@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.ports import Clock, Condition, Lookup
+from shared.ports import Clock, Condition, Lookup, Row
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "ge": lambda left, right: left >= right,
@@ -36,6 +36,17 @@ class Change:
     at: datetime
 
 
+class Views(dict[tuple[str, str], dict[tuple[str, ...], Row]]):
+    """(table, row id) → columns → the row's present version as it was read with these columns.
+
+    Right because a row is only ever replaced as a whole, which ends its views, and what is read is frozen. Most rows
+    are read many times a version. A copy of the rows begins without.
+    """
+
+    def __reduce__(self) -> tuple[type[Views], tuple[()]]:
+        return Views, ()
+
+
 class Rows:
     """All rows of an environment, their versions and their indexes."""
 
@@ -44,6 +55,7 @@ class Rows:
         self.on_change: list[Callable[[Change], None]] = []
         self.variables: dict[str, str] = {}
         self.ids = random.Random(7)
+        self.views = Views()
         self._version = 7_700_000
         self._rows: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
         self._indexes: dict[tuple[str, str], defaultdict[Any, set[str]]] = {}
@@ -53,6 +65,19 @@ class Rows:
 
     def all(self, table: str) -> dict[str, Stored]:
         return self._rows[table]
+
+    def everything(self) -> Iterator[Stored]:
+        """The rows of all tables; a row is never changed, only replaced."""
+        return (row for rows in self._rows.values() for row in rows.values())
+
+    def view(self, table: str, row_id: str, columns: Sequence[str]) -> Row:
+        """A row that exists, read with these columns and without related rows."""
+        views, wanted = self.views.setdefault((table, row_id), {}), tuple(columns)
+        view = views.get(wanted)
+        if view is None:
+            row = self._rows[table][row_id]
+            view = views[wanted] = Row(table, row_id, etag_of(row), {name: row.get(name) for name in wanted})
+        return view
 
     def put(self, table: str, row_id: str, row: Stored) -> None:
         """Store a whole row as a new version."""
@@ -66,6 +91,7 @@ class Rows:
 
     def remove(self, table: str, row_id: str) -> None:
         row = self._rows[table].pop(row_id, None)
+        self.views.pop((table, row_id), None)
         if row is not None:
             for (indexed, column), index in self._indexes.items():
                 if indexed == table:
@@ -81,13 +107,23 @@ class Rows:
         return index.get(comparable(value), set())
 
     def candidates(self, table: str, where: Sequence[Condition]) -> Iterable[str]:
-        """Ids of rows among which are all that meet the conditions: by an index where one of them allows it."""
+        """Ids of rows among which are all that meet the conditions: the fewest that an index knows of."""
+        found: Iterable[str] | None = None
+        fewest = len(self._rows[table]) + 1
         for condition in where:
             if condition.operator == "eq":
-                return self.equal(table, condition.column, condition.value)
-            if condition.operator == "in":
-                return set().union(*(self.equal(table, condition.column, value) for value in condition.value))
-        return self._rows[table].keys()
+                ids = self.equal(table, condition.column, condition.value)
+            elif condition.operator == "in":
+                ids = set().union(*(self.equal(table, condition.column, value) for value in condition.value))
+            else:
+                continue
+            if len(ids) < fewest:
+                found, fewest = ids, len(ids)
+        return self._rows[table].keys() if found is None else found
+
+
+def etag_of(row: Stored) -> str:
+    return f'W/"{row["versionnumber"]}"'
 
 
 def comparable(value: Any) -> Any:

@@ -31,6 +31,12 @@ def know_columns(table: str, columns: tuple[str, ...]) -> None:
         field_of(definition_of(table), column)
 
 
+@cache
+def known_columns(table: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the columns that the table has."""
+    return tuple(column for column in columns if column in definition_of(table).fields)
+
+
 def wrong(definition: Definition, column: str) -> NoReturn:
     raise ConfigurationError(
         "DV_COLUMN",
