@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 
+import azure.functions
 import azure.identity
 import azure.keyvault.secrets  # noqa: F401 - the app's largest packages, for the host
 
