@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox import authority
 from sandbox.clients import connection
-from sandbox.layout import Layout
 from sandbox.process import PartProcess
 from sandbox.tokens import issue_token
+from tests.sandbox.known_keys import create_layout
 
 API = "/api/data/v9.2"
 OPPORTUNITY_QUEUE = "dynamics-365-opportunities"
@@ -36,8 +35,7 @@ class Crm:
     """Broker and Dataverse of one layout."""
 
     def __init__(self, state: Path) -> None:
-        self.layout = Layout.create(state)
-        authority.ensure(self.layout)
+        self.layout = create_layout(state)
         self.broker = PartProcess("broker", self.layout.state)
         self.dataverse = PartProcess("dataverse", self.layout.state)
         self.session = connection(self.layout)

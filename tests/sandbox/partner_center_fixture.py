@@ -16,11 +16,10 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from sandbox import authority
 from sandbox.clients import connection
-from sandbox.layout import Layout
 from sandbox.process import PartProcess
 from sandbox.tokens import issue_token
+from tests.sandbox.known_keys import create_layout
 from tests.sandbox.published_contract import check_answer
 
 REFERRALS = "/v1.0/engagements/referrals"
@@ -32,8 +31,7 @@ class Cloud:
     """The two simulators of one layout."""
 
     def __init__(self, state: Path) -> None:
-        self.layout = Layout.create(state)
-        authority.ensure(self.layout)
+        self.layout = create_layout(state)
         self.entra = PartProcess("entra", self.layout.state)
         self.partner_center = PartProcess("partner_center", self.layout.state)
         self.session = connection(self.layout)

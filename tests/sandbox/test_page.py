@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from sandbox.clients import connection
-from sandbox.layout import Layout
 from sandbox.page import screenshot
 from sandbox.supervisor import Sandbox
+from tests.sandbox.known_keys import create_layout
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("page")]
 PARTNER_CENTER, DYNAMICS_365 = "partner-center", "dynamics-365"
@@ -27,7 +27,7 @@ ARRIVES_MS = 20_000
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(Layout.create(tmp_path_factory.mktemp("page"))) as sandbox:
+    with Sandbox(create_layout(tmp_path_factory.mktemp("page"))) as sandbox:
         sandbox.register_webhook()
         yield sandbox
 
