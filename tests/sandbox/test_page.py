@@ -176,8 +176,9 @@ def test_a_deal_is_won_in_the_crm(page: Page) -> None:
 # -- reachable and readable for everyone -----------------------------------------------------------------------------
 def tab_to(page: Page, target: Locator) -> None:
     """Press Tab until the target has the focus."""
+    element = target.element_handle()  # found once: the page keeps its elements
     for _ in range(60):
-        if target.evaluate("element => element === document.activeElement"):
+        if page.evaluate("element => element === document.activeElement", element):
             return
         page.keyboard.press("Tab")
     pytest.fail(f"{target} cannot be reached with the Tab key")
