@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ def contents(layout: Layout) -> dict[str, bytes]:
 @pytest.mark.sandbox
 def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     layout = Layout.create(tmp_path)
-    fork = multiprocessing.get_context("forkserver")  # the server is the one that the parts are forked from
-    racers = [fork.Process(target=authority.ensure, args=(layout,)) for _ in range(3)]
+    start = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")  # as parts are started
+    racers = [start.Process(target=authority.ensure, args=(layout,)) for _ in range(3)]
     for racer in racers:
         racer.start()
     for racer in racers:

@@ -54,11 +54,14 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 def launch_sandbox(state: Path, *options: str) -> subprocess.Popen[str]:
-    """A page's port of its own: the usual one may be another's between the look and the bind."""
+    return launch("-m", "sandbox", "--state", str(state), "--port-page", free_port(), *options)
+
+
+def free_port() -> str:
+    """For the page, whose usual port may be another's between the look and the bind."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    return launch("-m", "sandbox", "--state", str(state), "--port-page", port, *options)
+        return str(probe.getsockname()[1])
 
 
 def finish(process: subprocess.Popen[str]) -> Ended:
@@ -148,7 +151,7 @@ def test_once_ends_with_1_when_a_change_does_not_arrive(tmp_path: Path, capsys: 
     state = tmp_path / "state"
     with ThreadPoolExecutor(1) as beside:
         planted = beside.submit(eventually, lambda: (state / "ca.pem").exists() and _plant(Layout.load(state)))
-        assert main(["--state", str(state), "--once", "--patience", "2"]) == 1
+        assert main(["--state", str(state), "--port-page", free_port(), "--once", "--patience", "2"]) == 1
         planted.result()
     said = capsys.readouterr().out
     assert "The two sides do not agree" in said
