@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.dataverse import definitions
 from sandbox.dataverse.schema import Column, Schema
-from sandbox.dataverse.store import Ref, Row, Store, Waiting
+from sandbox.dataverse.store import Contents, Ref, Row, Store, Waiting
 from sandbox.dataverse.values import labelled
 from sandbox.layout import Layout
 
@@ -104,6 +104,8 @@ class Environment:
         self.now = now
         self.store = Store(layout.state / "dataverse.sqlite")
         self.interleaved: list[Interleaved] = []
+        self.firsts: dict[bool, Contents] = {}
+        """What `seed` began with, by whether the custom part was in it."""
         self.reload()
 
     def reload(self) -> None:
@@ -114,11 +116,10 @@ class Environment:
         self.switches = RowSwitches.model_validate(self.store.setting("switches", {}))
 
     def start_over(self, schema: Schema) -> None:
-        """Forget all rows and switches and begin with `schema`."""
+        """Forget all rows and switches and begin with `schema`, which is yet to be saved."""
         self.store.clear()
         self.interleaved.clear()
         self.schema = schema
-        self.save_schema()
         self.events, self.switches = EventSwitches(), RowSwitches()
 
     def save_schema(self) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from sandbox.dataverse.index import Index, Normal
 
 type Row = Mapping[str, Any]
 """Column → str, int, Decimal, bool, tuple of ints (choices) or `Ref`; empty columns are absent. Never changed."""
@@ -39,27 +41,6 @@ class Ref(NamedTuple):
     id: str
 
 
-type Normal = Callable[[Row], Hashable | None]
-"""The values of a key in comparable form; None when one of them is empty."""
-
-
-@dataclass(frozen=True)
-class Index:
-    """Normal form → id. Of rows that collide (a key that failed) one is known."""
-
-    normal: Normal
-    ids: dict[Hashable, str]
-
-    def put(self, row_id: str, old: Row | None, new: Row | None) -> None:
-        """A row was written, or deleted when `new` is None."""
-        before = None if old is None else self.normal(old)
-        after = None if new is None else self.normal(new)
-        if before is not None and before != after and self.ids.get(before) == row_id:
-            del self.ids[before]
-        if after is not None:
-            self.ids[after] = row_id
-
-
 @dataclass(frozen=True)
 class Waiting:
     """A message on its way to a queue. `due` is in seconds of the real clock."""
@@ -82,6 +63,16 @@ class Change:
     table: str
     id: str
     row: Row | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All rows and settings at one moment, as they are in memory and in the file."""
+
+    version: int
+    rows: dict[str, dict[str, Row]]
+    written: list[tuple[str, str, int, str]]
+    settings: list[tuple[str, str]]
 
 
 class Store:
@@ -135,6 +126,21 @@ class Store:
             for table in ("rows", "deleted", "outbox", "settings"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand two lines up
             self._version = _FIRST_VERSION
+
+    def contents(self) -> Contents:
+        """What `put_back` puts back."""
+        with self._lock:
+            written = self._database.execute("SELECT tbl, id, version, data FROM rows").fetchall()
+            settings = self._database.execute("SELECT name, value FROM settings").fetchall()
+            return Contents(self._version, {table: self.all(table) for table in self._rows}, written, settings)
+
+    def put_back(self, contents: Contents) -> None:
+        """Into a store that was cleared."""
+        with self.transaction():
+            self._rows = {table: dict(kept) for table, kept in contents.rows.items()}
+            self._version = contents.version
+            self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", contents.written)
+            self._database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", contents.settings)
 
     # rows -----------------------------------------------------------------------------------------------------------
     def get(self, table: str, row_id: str) -> Row | None:

@@ -20,8 +20,15 @@ MISSING = (
     "Chromium is needed to open the live page and was not found: install it (Debian and Ubuntu: "
     "apt-get install chromium; macOS: brew install chromium) and run this again."
 )
-_QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run")
-"""No connection of its own, and usable by root in a container."""
+_QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+)
+"""No connection of its own, usable by root in a container, and without the pages of an address bar that nobody sees."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

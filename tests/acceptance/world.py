@@ -18,10 +18,11 @@ from typing import Any
 
 from sandbox.clients import SOLUTION_ID, PartnerCenterPortal, Seller
 from sandbox.idle import StillBusy
-from sandbox.layout import QUEUES, Layout
+from sandbox.layout import QUEUES
 from sandbox.scenario import FABRIKAM_ADDRESS, FABRIKAM_CONTACT
 from sandbox.supervisor import PARTS, Sandbox
 from tests.acceptance.simulators import REFERRALS, Json, Simulators
+from tests.sandbox.known_keys import create_layout
 
 __all__ = ["REFERRALS", "Json", "World", "Worlds", "unique"]
 
@@ -42,7 +43,7 @@ class World(Simulators):
 
     def __init__(self, state: Path, settings: Mapping[str, object]) -> None:
         parts = [part for part in PARTS if part != "page"]
-        super().__init__(Sandbox(Layout.create(state), settings={**SETTINGS, **settings}, parts=parts))
+        super().__init__(Sandbox(create_layout(state), settings={**SETTINGS, **settings}, parts=parts))
         self.profile = str(settings["PROFILE"])
 
     def start(self) -> None:

@@ -14,9 +14,7 @@ from typing import Any
 
 import requests
 
-from sandbox import authority
 from sandbox.clients import connection
-from sandbox.layout import Layout
 from sandbox.process import PartProcess
 from shared.clients.dataverse import DATAVERSE, DataverseClient, dataverse_headers
 from shared.clients.http import Answer, HttpClient
@@ -27,6 +25,7 @@ from shared.clients.service_bus import ServiceBusQueues, client_from_connection_
 from shared.clients.tokens import AppRegistration, AzureTokens, PartnerCenterTokens, azure_credential
 from shared.clients.webhook_registrations import WEBHOOK_HOST, WebhookRegistrationsClient, webhook_headers
 from tests.contract import published_bodies
+from tests.sandbox.known_keys import create_layout
 
 
 class CheckedHttpClient(HttpClient):
@@ -46,8 +45,7 @@ class Cloud:
     """The simulators of one state directory."""
 
     def __init__(self, state: Path) -> None:
-        self.layout = Layout.create(state)
-        authority.ensure(self.layout)
+        self.layout = create_layout(state)
         self.ca_bundle = str(self.layout.ca_bundle)
         self._parts: dict[str, PartProcess] = {}
         self._http = connection(self.layout)

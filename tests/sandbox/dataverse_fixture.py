@@ -1,6 +1,7 @@
 """Broker and Dataverse as real processes for a test module, with the shortest way to call them.
 
-`crm` is one pair of processes for all tests of a worker, emptied before each test. The connector calls with a token of
+`crm` is one pair of processes for all tests of a worker; the environment begins anew before each test, and the queues
+are emptied where a test asks for `empty_queues`. The connector calls with a token of
 its own, `crm.seller` edits as a person through the door below `/_sim`.
 """
 
@@ -18,10 +19,10 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox import authority
-from sandbox.layout import Layout
+from sandbox.clients import connection
 from sandbox.process import PartProcess
 from sandbox.tokens import issue_token
+from tests.sandbox.known_keys import create_layout
 
 API = "/api/data/v9.2"
 OPPORTUNITY_QUEUE = "dynamics-365-opportunities"
@@ -34,13 +35,10 @@ class Crm:
     """Broker and Dataverse of one layout."""
 
     def __init__(self, state: Path) -> None:
-        self.layout = Layout.create(state)
-        authority.ensure(self.layout)
+        self.layout = create_layout(state)
         self.broker = PartProcess("broker", self.layout.state)
         self.dataverse = PartProcess("dataverse", self.layout.state)
-        self.session = requests.Session()
-        self.session.trust_env = False  # a CA bundle named in the environment would win over `verify`
-        self.session.verify = str(self.layout.ca_bundle)
+        self.session = connection(self.layout)
         self.token = issue_token(
             self.layout,
             audience=self.layout.dataverse_url,
@@ -161,5 +159,10 @@ def running_crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crm]:
 @pytest.fixture
 def crm(running_crm: Crm) -> Crm:
     running_crm.sim("POST", "/reset")
-    running_crm.purge()
     return running_crm
+
+
+@pytest.fixture
+def empty_queues(crm: Crm) -> None:
+    """For a test that looks at messages: none of another test's."""
+    crm.purge()

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
 
-from sandbox import authority
-from sandbox.layout import Layout
+from sandbox.clients import connection
 from sandbox.process import PartProcess
 from sandbox.tokens import issue_token
+from tests.sandbox.known_keys import create_layout
 from tests.sandbox.published_contract import check_answer
 
 REFERRALS = "/v1.0/engagements/referrals"
@@ -30,13 +31,10 @@ class Cloud:
     """The two simulators of one layout."""
 
     def __init__(self, state: Path) -> None:
-        self.layout = Layout.create(state)
-        authority.ensure(self.layout)
+        self.layout = create_layout(state)
         self.entra = PartProcess("entra", self.layout.state)
         self.partner_center = PartProcess("partner_center", self.layout.state)
-        self.session = requests.Session()
-        self.session.trust_env = False  # a CA bundle named in the environment would win over `verify`
-        self.session.verify = str(self.layout.ca_bundle)
+        self.session = connection(self.layout)
         self._tokens: dict[str, str] = {}
 
     def start(self) -> None:
@@ -76,6 +74,11 @@ class Cloud:
         answer = self.session.request(method, self.layout.partner_center_url + path, json=body, headers=sent)
         check_answer(method, path, answer)
         return answer
+
+    def form(self, address: str, values: dict[str, str]) -> requests.Response:
+        """A form, as it is sent to Entra."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.session.post(address, data=urlencode(values), headers=headers)
 
     def sim(self, method: str, path: str, body: Any = None, *, part: str = "partner_center") -> Any:
         """One control request; its JSON answer. Fails on a refusal."""

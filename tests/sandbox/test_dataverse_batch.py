@@ -59,6 +59,7 @@ def test_a_change_set_creates_linked_rows_and_a_get_sees_them(crm: Crm) -> None:
     assert '"description": "Added"' in answer.text
 
 
+@pytest.mark.usefixtures("empty_queues")
 def test_a_change_set_is_all_or_nothing_messages_included(crm: Crm) -> None:
     answer = send(
         crm,

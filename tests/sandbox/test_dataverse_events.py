@@ -10,7 +10,11 @@ import pytest
 
 from tests.sandbox.dataverse_fixture import JSON, SOLUTION_QUEUE, Crm, pairs, target, until
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("dataverse")]
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.xdist_group("dataverse"),
+    pytest.mark.usefixtures("empty_queues"),
+]
 
 CLAIMS = "http://schemas.microsoft.com/xrm/2011/Claims/"
 CONTRACTS = "http://schemas.microsoft.com/xrm/2011/Contracts"

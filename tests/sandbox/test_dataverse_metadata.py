@@ -289,6 +289,7 @@ def test_a_global_choice_serves_several_columns(crm: Crm) -> None:
     assert crm.opportunity(fab_area=727000000)
 
 
+@pytest.mark.usefixtures("empty_queues")
 def test_the_registration_of_steps_is_checked(crm: Crm) -> None:
     (endpoint,) = crm.get("/serviceendpoints?$filter=path eq 'dynamics-365-opportunities'")["value"]
     (message,) = crm.get("/sdkmessages?$select=sdkmessageid&$filter=name eq 'Create'")["value"]

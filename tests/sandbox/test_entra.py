@@ -124,7 +124,7 @@ def test_refusals(fresh_cloud: Cloud, changes: dict[str, str], error: str, numbe
         "client_secret": layout.app_client_secret,
         "scope": f"{layout.partner_center_url}/.default",
     }
-    answer = fresh_cloud.session.post(f"{layout.entra_url}/{layout.tenant_id}/oauth2/v2.0/token", data=form | changes)
+    answer = fresh_cloud.form(f"{layout.entra_url}/{layout.tenant_id}/oauth2/v2.0/token", form | changes)
     assert answer.status_code in (400, 401)
     assert answer.json()["error"] == error
     assert answer.json()["error_codes"] == [number]
@@ -207,7 +207,7 @@ def test_version_one_answers_with_strings(fresh_cloud: Cloud, vault: SecretClien
         "refresh_token": stored_refresh_token(vault, layout),
         "resource": layout.partner_center_url,
     }
-    answer = fresh_cloud.session.post(f"{layout.entra_url}/{layout.tenant_id}/oauth2/token", data=form).json()
+    answer = fresh_cloud.form(f"{layout.entra_url}/{layout.tenant_id}/oauth2/token", form).json()
     assert answer["expires_in"] == "3600"
     assert answer["resource"] == claims(answer["access_token"])["aud"] == layout.partner_center_url
 
@@ -220,7 +220,7 @@ def test_device_code_waits_for_the_person_and_gives_a_refresh_token(fresh_cloud:
     flow = app.initiate_device_flow([f"{layout.partner_center_url}/.default"])
     early = app.acquire_token_by_device_flow(dict(flow), exit_condition=lambda _: True)
     assert early["error"] == "authorization_pending"
-    page = fresh_cloud.session.post(flow["verification_uri"], data={"user_code": flow["user_code"]})
+    page = fresh_cloud.form(flow["verification_uri"], {"user_code": flow["user_code"]})
     assert "Done" in page.text
     answer = app.acquire_token_by_device_flow(flow)
     assert claims(answer["access_token"])["upn"] == layout.service_user
@@ -291,6 +291,6 @@ def test_planted_faults_answer_in_the_vendors_shape(fresh_cloud: Cloud) -> None:
     layout = fresh_cloud.layout
     fault = {"kind": "status", "status": 429, "retry_after": 7, "times": 1, "path": f"/{layout.tenant_id}/oauth2"}
     fresh_cloud.sim("POST", "/faults", fault, part="entra")
-    answer = fresh_cloud.session.post(f"{layout.entra_url}/{layout.tenant_id}/oauth2/v2.0/token", data={})
+    answer = fresh_cloud.form(f"{layout.entra_url}/{layout.tenant_id}/oauth2/v2.0/token", {})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
     assert answer.json()["error"] == "temporarily_unavailable"

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.clients import connection
-from sandbox.layout import Layout
 from sandbox.supervisor import Sandbox
+from tests.sandbox.known_keys import create_layout
 
-pytestmark = [pytest.mark.sandbox]
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("page-server")]
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Partner Center and the page; the other parts are not running."""
-    layout = Layout.create(tmp_path_factory.mktemp("server"))
+    layout = create_layout(tmp_path_factory.mktemp("server"))
     with Sandbox(layout, parts=("partner_center", "page")) as sandbox:
         yield sandbox
 

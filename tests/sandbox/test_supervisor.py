@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
-from sandbox.__main__ import conclude
+from sandbox.__main__ import conclude, main
 from sandbox.clients import connection
 from sandbox.idle import StillBusy
 from sandbox.layout import Layout
@@ -25,6 +26,7 @@ from sandbox.process import PartFailed, PartProcess
 from sandbox.state import CannotStart, StateDirectory
 from sandbox.supervisor import PARTS, PortInUse, Sandbox, app_settings
 from shared.settings import load
+from tests.sandbox.known_keys import create_layout
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 def launch_sandbox(state: Path, *options: str) -> subprocess.Popen[str]:
-    """A page's port of its own: the usual one may be another's between the look and the bind."""
+    return launch("-m", "sandbox", "--state", str(state), "--port-page", free_port(), *options)
+
+
+def free_port() -> str:
+    """For the page, whose usual port may be another's between the look and the bind."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    return launch("-m", "sandbox", "--state", str(state), "--port-page", port, *options)
+        return str(probe.getsockname()[1])
 
 
 def finish(process: subprocess.Popen[str]) -> Ended:
@@ -86,6 +91,15 @@ def eventually(condition: Callable[[], object], within_s: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < give_up_at, "it did not happen in time"
         time.sleep(0.05)
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """The command, called here instead of started, makes this process answer its signals."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -131,24 +145,28 @@ def test_it_stays_when_both_sides_agree_and_ctrl_c_leaves_nothing(tmp_path: Path
 @pytest.mark.sandbox
 @pytest.mark.slow
 @pytest.mark.xdist_group("command")
-def test_once_ends_with_1_when_a_change_does_not_arrive_and_refuses_a_second_run(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("as_before")
+def test_once_ends_with_1_when_a_change_does_not_arrive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Partner Center refuses every change from its first moment on."""
     state = tmp_path / "state"
-    process = launch_sandbox(state, "--once", "--patience", "6")
-    try:
-        eventually(lambda: (state / "ca.pem").exists() and _plant(Layout.load(state)))
-        second = run(state)
-    finally:
-        done = finish(process)
-    assert done.code == 1, done.out
-    assert "The two sides do not agree" in done.out
-    assert "✖" in done.out
+    with ThreadPoolExecutor(1) as beside:
+        planted = beside.submit(eventually, lambda: (state / "ca.pem").exists() and _plant(Layout.load(state)))
+        assert main(["--state", str(state), "--port-page", free_port(), "--once", "--patience", "2"]) == 1
+        planted.result()
+    said = capsys.readouterr().out
+    assert "The two sides do not agree" in said
+    assert "✖" in said
     assert processes_of(state) == []
 
-    assert second.code == 2
-    assert Layout.load(state).page_url in second.err
-    assert "running already" in second.err
-    assert len(second.err.strip().splitlines()) == 1
+
+@pytest.mark.usefixtures("as_before")
+def test_a_second_run_is_one_sentence_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with StateDirectory(tmp_path, keep=False, ports={}) as layout:
+        assert main(["--state", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert layout.page_url in said
+    assert "running already" in said
+    assert len(said.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("agreed", "code"), [(True, 0), (False, 1)])
@@ -174,19 +192,19 @@ def test_a_port_in_use_is_one_sentence_and_2(tmp_path: Path, busy_port: int) -> 
 
 
 @pytest.mark.parametrize("text", ["0", "70000", "many"])
-def test_a_port_that_is_none_is_2(tmp_path: Path, text: str) -> None:
-    done = run(tmp_path / "state", "--port-page", text)
-    assert done.code == 2
-    assert "--port-page" in done.err
-    assert "Traceback" not in done.err
+def test_a_port_that_is_none_is_2(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--state", str(tmp_path / "state"), "--port-page", text])
+    assert ended.value.code == 2
+    assert "--port-page" in capsys.readouterr().err
 
 
 # -- the state directory ---------------------------------------------------------------------------------------------
-def test_a_directory_with_other_files_is_never_emptied(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("as_before")
+def test_a_directory_with_other_files_is_never_emptied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = run(tmp_path, "--once")
-    assert done.code == 2
-    assert "holds other files" in done.err
+    assert main(["--state", str(tmp_path), "--once"]) == 2
+    assert "holds other files" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
@@ -211,7 +229,7 @@ def test_the_lock_names_the_page_of_the_holder(tmp_path: Path) -> None:
 # -- the parts as commands -------------------------------------------------------------------------------------------
 @pytest.mark.sandbox
 def test_every_part_is_a_command_that_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> None:
-    layout = Layout.create(tmp_path)
+    layout = create_layout(tmp_path)
     (tmp_path / "local.settings.json").write_text(json.dumps({"Values": app_settings(layout)}))
     parts = {name: launch("-m", f"sandbox.{name}", "--state", str(tmp_path)) for name in PARTS}
     try:
@@ -237,7 +255,7 @@ def test_the_settings_are_complete_for_the_app(tmp_path: Path) -> None:
 
 @pytest.mark.sandbox
 def test_parts_are_killed_and_restarted_at_the_same_address(tmp_path: Path) -> None:
-    with Sandbox(Layout.create(tmp_path), parts=("entra",)) as sandbox:
+    with Sandbox(create_layout(tmp_path), parts=("entra",)) as sandbox:
         [before] = sandbox.pids().values()
         sandbox.kill("entra")
         assert sandbox.pids() == {}
@@ -254,10 +272,11 @@ def test_parts_are_killed_and_restarted_at_the_same_address(tmp_path: Path) -> N
 
 @pytest.mark.sandbox
 def test_parts_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    create_layout(tmp_path)
     script = (
         "import os, signal; from pathlib import Path; from sandbox.layout import Layout;"
         "from sandbox.supervisor import Sandbox\n"
-        f"sandbox = Sandbox(Layout.create(Path({str(tmp_path)!r})), parts=('broker', 'entra'))\n"
+        f"sandbox = Sandbox(Layout.load(Path({str(tmp_path)!r})), parts=('broker', 'entra'))\n"
         "sandbox.start(); print(len(sandbox.pids()), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = finish(launch("-c", script))
@@ -286,7 +305,7 @@ def test_nothing_is_started_when_a_port_is_taken(tmp_path: Path, busy_port: int)
 
 @pytest.mark.sandbox
 def test_waiting_names_what_is_busy(tmp_path: Path) -> None:
-    with Sandbox(Layout.create(tmp_path), parts=("broker",)) as sandbox:
+    with Sandbox(create_layout(tmp_path), parts=("broker",)) as sandbox:
         bus = ServiceBusClient.from_connection_string(sandbox.layout.service_bus_connection)
         with bus, bus.get_queue_sender("partner-center-events") as sender:
             sender.send_messages(ServiceBusMessage("{}"))

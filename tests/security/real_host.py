@@ -19,11 +19,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from sandbox import authority
 from sandbox.clients import connection
 from sandbox.layout import Layout
 from sandbox.supervisor import Sandbox
 from shared.webhook.policy import CERTIFICATE_URL
+from tests.sandbox.known_keys import create_layout
 
 type Pairs = Sequence[tuple[str, str]]
 PATH = "/api/partner_center_webhook"
@@ -150,8 +150,7 @@ def chunked(chunks: Iterator[bytes]) -> Iterator[bytes]:
 @contextmanager
 def real_host(state: Path, bundle: bytes, files: Mapping[str, bytes]) -> Iterator[RealHost]:
     """`bundle`: PEM of the authorities to trust; `files`: what the certificates' server has."""
-    layout = Layout.create(state)
-    authority.ensure(layout)
+    layout = create_layout(state)
     trusted = state / "trusted.pem"
     trusted.write_bytes(bundle)
     certificates = Certificates(layout, files)

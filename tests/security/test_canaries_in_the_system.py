@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from sandbox.clients import HELP_PROOF_OF_CONCEPT, SOLUTION_ID, connection
-from sandbox.layout import Layout
 from sandbox.supervisor import Sandbox
+from tests.sandbox.known_keys import create_layout
 from tests.security import canaries
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow, pytest.mark.xdist_group("canaries")]
@@ -96,7 +96,7 @@ class Sight:
 
 @pytest.fixture
 def sight(tmp_path: Path) -> Iterator[Sight]:
-    layout = Layout.create(tmp_path)
+    layout = create_layout(tmp_path)
     url = f"{layout.host_url}/api/partner_center_webhook?code={canaries.FUNCTION_KEY}&mail={canaries.MAILBOX}"
     with Sandbox(layout, settings={**SETTINGS, "WEBHOOK_URL": url}, parts=PARTS) as sandbox:
         yield Sight(sandbox)

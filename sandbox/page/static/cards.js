@@ -9,6 +9,9 @@ const FIELDS = {
   notes: ["Notes", "clamp wide"],
 };
 const FLASH_MS = 4000;
+// Made once: a formatter costs more than all it formats.
+const AMOUNTS = [0, 2].map((digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const DAYS = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const timers = new WeakMap();
 
 export const SIDES = { "partner-center": "Partner Center", "dynamics-365": "Dynamics 365" };
@@ -34,14 +37,13 @@ export function write(element, text) {
 export function money(value) {
   const [amount, currency] = value.split(" ");
   if (!currency) return value;
-  const digits = amount.endsWith(".00") ? 0 : 2;
-  return `${Number(amount).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${currency}`;
+  const [whole, exact] = AMOUNTS;
+  return `${(amount.endsWith(".00") ? whole : exact).format(Number(amount))} ${currency}`;
 }
 
 /** "2027-06-30" as "30 Jun 2027". */
 export function day(text) {
-  if (!text) return "";
-  return new Date(`${text}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  return text ? DAYS.format(new Date(`${text}T00:00:00Z`)) : "";
 }
 
 function shown(name, value) {
