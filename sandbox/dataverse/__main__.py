@@ -34,7 +34,8 @@ def application(layout: Layout) -> Starlette:
 
     def start_over() -> None:
         """As on the first day; the clock goes back, so what was counted later than now goes too."""
-        seed.start(env)
+        with outbox.still():
+            seed.start(env)
         limits.forget()
 
     simulator = Simulator("dataverse", layout, refuse=refuse, reset=start_over)

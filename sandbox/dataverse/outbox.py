@@ -10,6 +10,8 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 from azure.servicebus.exceptions import ServiceBusError
@@ -37,6 +39,14 @@ class Outbox:
                 self._queues[queue] = _Queue(self._env, queue, self._stopping)
             self._queues[queue].work.set()
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing is on its way meanwhile: what a reset throws away must not arrive after it."""
+        with ExitStack() as held:
+            for queue in self._queues.values():
+                held.enter_context(queue.sending)
+            yield
+
     def stop(self) -> None:
         self._stopping.set()
         for queue in self._queues.values():
@@ -53,6 +63,7 @@ class _Queue:
         self._client: ServiceBusClient | None = None
         self._sender: ServiceBusSender | None = None
         self.work = threading.Event()
+        self.sending = threading.Lock()
         self.thread = threading.Thread(target=self._run, name=f"outbox {name}", daemon=True)
         self.thread.start()
 
@@ -65,16 +76,19 @@ class _Queue:
 
     def _send_due(self) -> bool:
         """Send what is due; False when nothing was."""
-        due = [message for message in self._env.store.waiting(self._name) if message.due <= time.time()]
-        for message in due:
-            if self._stopping.is_set() or self._env.events.mode == "stopped":
-                return False
-            if not self._send(message):
-                gap = min(_LONGEST_GAP_S, 0.1 * 2 ** min(message.attempts, 10))
-                self._env.store.postpone(message.n, time.time() + gap)
-                return False
-            self._env.store.sent(message.n)
-        return bool(due)
+        sent = False
+        while not self._stopping.is_set() and self._env.events.mode != "stopped":
+            with self.sending:  # one by one: the next may have been thrown away meanwhile
+                message = next(iter(self._env.store.waiting(self._name, 1)), None)
+                if message is None or message.due > time.time():
+                    return sent
+                if not self._send(message):
+                    gap = min(_LONGEST_GAP_S, 0.1 * 2 ** min(message.attempts, 10))
+                    self._env.store.postpone(message.n, time.time() + gap)
+                    return False
+                self._env.store.sent(message.n)
+            sent = True
+        return False
 
     def _send(self, message: Waiting) -> bool:
         copies = 2 if self._env.events.mode == "duplicate" else 1

@@ -454,3 +454,12 @@ def test_broker_and_environment_survive_being_killed(crm: Crm, deal: str) -> Non
     crm.api("PATCH", f"/opportunities({deal})", {"name": "After"})
     assert crm.get(f"/opportunities({deal})")["versionnumber"] > version
     assert len(crm.contexts()) == 2
+
+
+def test_what_a_reset_throws_away_does_not_arrive_after_it(crm: Crm) -> None:
+    for number in range(30):
+        crm.opportunity("seller", name=f"Deal {number}")
+    crm.sim("POST", "/reset")
+    crm.purge()
+    crm.opportunity("seller", name="After")  # sent last: what was still on its way would lie before it
+    assert [target(context)["name"] for context in crm.contexts()] == ["After"]
