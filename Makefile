@@ -12,9 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 run: setup
 	@$(PYTHON) -m sandbox $(ARGS)
 
-# Three at once on two cores: two of them wait for the running system much of the time.
+# Four at once on two cores: two of them wait for the running system much of the time.
 test: setup
-	@$(PYTHON) -m pytest -n 3 --dist loadgroup $(ARGS)
+	@$(PYTHON) -m pytest -n 4 --dist loadgroup $(ARGS)
 
 acceptance: setup
 	@$(PYTHON) -m tests.acceptance.table -n 2 --dist loadgroup $(ARGS)

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.chaos import found, sabotage, shrink
+from tests.chaos import found, pool, sabotage, shrink
 from tests.chaos.simulation import Result
 
 _SHOWN = 40
@@ -47,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = range(options.first, options.first + options.seeds)
     failed: list[Result] = []
     events, violations, injected = 0, 0, Counter[str]()
-    for result, took_s in _results([str(seed) for seed in seeds], options.events, options.world):
+    for result, took_s in pool.results([str(seed) for seed in seeds], options.events, options.world):
         print(_line(result, took_s), flush=True)
         events, violations = events + result.events, violations + len(result.violations)
         injected += result.injected
@@ -64,18 +60,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
-
-
-def _results(seeds: list[str], events: int, world: str | None) -> Iterator[tuple[Result, float]]:
-    """Each seed's result and the seconds it took, in the order of the seeds."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(_timed, seeds, [events] * len(seeds), [world] * len(seeds))
-
-
-def _timed(seed: str, events: int, world: str | None) -> tuple[Result, float]:
-    started = time.perf_counter()
-    result = sabotage.run(world, seed, events=events)
-    return result, time.perf_counter() - started
 
 
 def _line(result: Result, took_s: float) -> str:

@@ -43,7 +43,11 @@ def test_genuine_headers_are_accepted(name: str) -> None:
     assert str(admit(GENUINE[name]).referral_id) == pki.REFERRAL
 
 
-@pytest.mark.parametrize("certificate", [pki.signer().der, pki.signer().pem, b"\r\n" + pki.signer().pem + b"\r\n"])
+@pytest.mark.parametrize(
+    "certificate",
+    [pki.signer().der, pki.signer().pem, b"\r\n" + pki.signer().pem + b"\r\n"],
+    ids=["DER", "PEM", "PEM between blank lines"],
+)
 def test_der_and_pem(certificate: bytes) -> None:
     assert admit(pki.headers(BODY), certificate=certificate).referral_id
 
