@@ -39,6 +39,7 @@ class Pair:
     told: list[str] = field(default_factory=list)
     ticks: int = 0
     _read: Referral | None = None
+    _row: Opportunity | None = None
 
     @classmethod
     def in_step(cls, known: Terms) -> Pair:
@@ -53,7 +54,8 @@ class Pair:
 
     @property
     def row(self) -> Opportunity:
-        return pairs.opportunity(self.columns, currency=self.currency, solutions=self.solutions)
+        self._row = self._row or pairs.opportunity(self.columns, currency=self.currency, solutions=self.solutions)
+        return self._row
 
     @property
     def plan(self) -> Plan:
@@ -66,6 +68,7 @@ class Pair:
         self.currency = rest.pop("currency", self.currency)
         self.solutions = rest.pop("solutions", self.solutions)
         self.columns |= {**rest, "modifiedon": self._tick()}
+        self._row = None
 
     def edit_pc(self, changes: dict[str, Any]) -> None:
         """Somebody saves in the portal; members by dotted path."""
