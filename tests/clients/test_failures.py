@@ -46,16 +46,16 @@ WITHOUT_MEANING = {"BaseHTTPError", "CompatJSONDecodeError"}
 """Imported by `requests.exceptions` from elsewhere; requests wraps them before they reach a caller."""
 
 
-@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 600)])
-def test_every_status_is_one_of_the_tree(status: int) -> None:
-    expected = next((kind for kind, statuses in EXPECTED.items() if status in statuses), Bug)
-    error = from_answer(Problem(status, "", "secret words of the vendor"), PARTNER_CENTER, repeatable=True)
-    assert type(error) is expected
-    assert error.code.startswith("PC_")
-    assert error.sentence.endswith(".")
-    assert "{" not in str(error)
-    assert "secret words" not in str(error), "the vendor's words may hold customer data"
-    assert error.detail == "secret words of the vendor"
+def test_every_status_is_one_of_the_tree() -> None:
+    for status in (*range(100, 200), *range(300, 600)):
+        expected = next((kind for kind, statuses in EXPECTED.items() if status in statuses), Bug)
+        error = from_answer(Problem(status, "", "secret words of the vendor"), PARTNER_CENTER, repeatable=True)
+        assert type(error) is expected, status
+        assert error.code.startswith("PC_"), status
+        assert error.sentence.endswith("."), status
+        assert "{" not in str(error), status
+        assert "secret words" not in str(error), f"{status}: the vendor's words may hold customer data"
+        assert error.detail == "secret words of the vendor", status
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
@@ -92,14 +92,14 @@ def made(kind: type[BaseException]) -> BaseException:
     return error
 
 
-@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 @pytest.mark.parametrize("repeatable", [True, False])
-def test_every_exception_becomes_a_sentence(kind: type[BaseException], repeatable: bool) -> None:
-    error = from_exception(made(kind), PARTNER_CENTER, repeatable=repeatable)
-    assert isinstance(error, SyncError)
-    assert type(error) in {EXCEPTIONS[kind].kind, UnknownOutcome, Unavailable}
-    assert "secret" not in f"{error} {error.detail}"
-    assert "{" not in str(error)
+def test_every_exception_becomes_a_sentence(repeatable: bool) -> None:
+    for kind, meaning in EXCEPTIONS.items():
+        error = from_exception(made(kind), PARTNER_CENTER, repeatable=repeatable)
+        assert isinstance(error, SyncError), kind
+        assert type(error) in {meaning.kind, UnknownOutcome, Unavailable}, kind
+        assert "secret" not in f"{error} {error.detail}", kind
+        assert "{" not in str(error), kind
 
 
 def test_an_unknown_exception_is_a_bug() -> None:

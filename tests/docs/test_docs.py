@@ -32,7 +32,6 @@ PAGES = sorted(
     for path in ROOT.rglob("*.md")
     if not any(part.startswith(".") or part == "mutants" for part in path.relative_to(ROOT).parts)
 )
-IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 PLATFORM = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 _ENVIRONMENT = {
     "AZURE_TENANT_ID",
@@ -58,6 +57,10 @@ def code_in(page: Path) -> Iterator[str]:
         if language in ("", "sh"):
             yield from block.splitlines()
     yield from _INLINE.findall(_FENCE.sub("", text))
+
+
+def code_of_all() -> list[tuple[Path, str]]:
+    return [(page, code) for page in PAGES for code in code_in(page)]
 
 
 # -- pages written from the code -------------------------------------------------------------------------------------
@@ -109,14 +112,17 @@ def test_every_code_is_explained_and_none_is_made_up() -> None:
     assert {code for code in explained - known - results if not code.startswith(families)} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_names_in_capitals_are_settings_or_codes(page: Path) -> None:
+def test_names_in_capitals_are_settings_or_codes() -> None:
     known = raised() | set(map(environment_name, Settings.model_fields)) | PLATFORM | _ENVIRONMENT
     known |= {code.removeprefix("*_") for code in known}
     suffixes = tuple(code.removeprefix("*") for code in known if code.startswith("*_"))
     families = tuple(code.removesuffix("*") for code in known if code.endswith("_*"))
-    named = {name for code in code_in(page) for name in re.findall(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b", code)}
-    unknown = {name for name in named - known if not name.endswith(suffixes) and not name.startswith(families)}
+    unknown = {
+        (str(page.relative_to(ROOT)), name)
+        for page, code in code_of_all()
+        for name in re.findall(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b", code)
+        if name not in known and not name.endswith(suffixes) and not name.startswith(families)
+    }
     assert unknown == set()
 
 
@@ -151,20 +157,29 @@ def test_what_travels_to_partner_center_is_in_the_steps_filter() -> None:
 
 
 # -- links, paths and commands ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_relative_links_and_paths_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    links = [link.partition("#")[0] for link in _LINK.findall(_FENCE.sub("", text)) if "://" not in link]
-    assert [link for link in links if link and not (page.parent / link).exists()] == []
-    paths = [code for code in code_in(page) if re.fullmatch(r"(tests|shared|docs|infra|sandbox|admin)/[\w./-]*", code)]
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+def test_relative_links_lead_somewhere() -> None:
+    links = [
+        (page, link.partition("#")[0])
+        for page in PAGES
+        for link in _LINK.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
+        if "://" not in link
+    ]
+    assert len(links) > 100
+    assert [(str(page), link) for page, link in links if link and not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_make_targets_exist(page: Path) -> None:
+def test_paths_lead_somewhere() -> None:
+    folder = re.compile(r"(tests|shared|docs|infra|sandbox|admin)/[\w./-]*")
+    paths = [(str(page), code) for page, code in code_of_all() if folder.fullmatch(code)]
+    assert len(paths) > 100
+    assert [(page, path) for page, path in paths if not (ROOT / path).exists()] == []
+
+
+def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^(\w+):", text_of("Makefile"), re.MULTILINE))
-    named = {match for code in code_in(page) for match in re.findall(r"^make (\w+)", code)}
-    assert named - targets == set()
+    named = {(match, str(page)) for page, code in code_of_all() for match in re.findall(r"^make (\w+)", code)}
+    assert {name for name, _ in named} >= {"run", "test", "check"}
+    assert [(page, name) for name, page in named if name not in targets] == []
 
 
 def commands(page: Path) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -197,11 +212,11 @@ def help_of(command: tuple[str, ...]) -> str:
     return text + (help_of(command[:-1]) if words else "")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_commands_and_their_options_exist(page: Path) -> None:
-    for command, options in commands(page):
-        missing = [option for option in options if option not in help_of(command)]
-        assert missing == [], f"python -m {' '.join(command)} has no {missing}"
+def test_commands_and_their_options_exist() -> None:
+    for page in PAGES:
+        for command, options in commands(page):
+            missing = [option for option in options if option not in help_of(command)]
+            assert missing == [], f"{page}: python -m {' '.join(command)} has no {missing}"
 
 
 def test_commands_named_by_the_app_itself_exist() -> None:

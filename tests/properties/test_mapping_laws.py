@@ -96,11 +96,8 @@ def test_there_and_back(half: int) -> None:
         incoming.lead(referral, known)
         values = _values(referral, known)
         row = _row(referral, known, values)
-        status.decide(SyncState(), referral, row, known, pairs.NOW)
-        plan = merge(SyncState(), referral, row, known)
-        assert (plan.to_crm, plan.to_pc, plan.notes, plan.problems) == ((), (), (), ()), (
-            f"nothing is left to do: {case}"
-        )
+        if number % 4 == 0:  # the merge has laws of its own
+            _is_in_step(referral, row, known, case)
         if not row.solutions:
             continue
         back, sent = _back(row, known), sent + 1
@@ -114,6 +111,12 @@ def test_there_and_back(half: int) -> None:
     assert kinds == {"private", "partner_led", "co_sell", "lead", "marketplace_lead", "partner_to_partner"}
     assert sent > COUNT // HALVES // 2
     _covers_every_word(source)
+
+
+def _is_in_step(referral: Referral, row: Opportunity, known: Terms, case: _Case) -> None:
+    status.decide(SyncState(), referral, row, known, pairs.NOW)
+    plan = merge(SyncState(), referral, row, known)
+    assert (plan.to_crm, plan.to_pc, plan.notes, plan.problems) == ((), (), (), ()), f"nothing is left to do: {case}"
 
 
 def _same_customer(referral: Referral, back: Referral, known: Terms, case: _Case) -> None:

@@ -61,10 +61,11 @@ def test_an_oversized_message_still_names_its_row(value: Any) -> None:
 @pytest.mark.parametrize(
     "member", [m for m in UPDATE if m not in ("PrimaryEntityId", "PrimaryEntityName", "MessageName")]
 )
-@pytest.mark.parametrize("value", ["absent", None, 5, "text", [], {}, [5], [{"key": "Target"}], {"Id": 5}])
-def test_any_other_member_may_be_missing_or_odd(member: str, value: Any) -> None:
-    event = parse(body(UPDATE, without=(member,)) if value == "absent" else body(UPDATE, **{member: value}))
-    assert event.row_id == uuid.UUID(ROW_ID)
+def test_any_other_member_may_be_missing_or_odd(member: str) -> None:
+    assert parse(body(UPDATE, without=(member,))).row_id == uuid.UUID(ROW_ID)
+    odd: tuple[Any, ...] = (None, 5, "text", [], {}, [5], [{"key": "Target"}], {"Id": 5})
+    for value in odd:
+        assert parse(body(UPDATE, **{member: value})).row_id == uuid.UUID(ROW_ID), value
 
 
 @pytest.mark.parametrize("member", ["PrimaryEntityId", "PrimaryEntityName", "MessageName"])
