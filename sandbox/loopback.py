@@ -1,7 +1,7 @@
 """The sandbox's own way to its parts: requests' interface, with as little as possible below it.
 
 A test asks thousands of small questions over loopback, and most of what requests does for each (cookies, redirects,
-proxies, adapters, looking at the files of certificates) has no use there: this costs a quarter of the processor time.
+proxies, adapters, looking at the files of certificates) has no use there: this costs a fifth of the time.
 Connections are kept, one question at a time on each; a kept one that the part has closed meanwhile is noticed before it
 is used. Answers and exceptions are those of requests. The connector itself does not use it: see `shared.clients.http`.
 """
